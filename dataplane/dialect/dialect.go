@@ -1,0 +1,68 @@
+// Package dialect is the door to the only places where an engine's SQL is
+// written: one package beside this one for each engine.
+//
+// In: the relational package's Query, Change and SchemaChange, and the tenant's
+// namespace. Out: Statements that hold no value and no text of a client, only
+// numbered arguments. Callers: the planner renders queries and changes,
+// migrationplan renders schema changes.
+package dialect
+
+import "icehouse/dataplane/relational"
+
+// Statement is one rendered statement.
+type Statement struct {
+	SQL  string
+	Args []relational.ArgType
+	// Returns says that the statement returns one row with one column, JSON
+	// text. Guard and Require statements return nothing to their caller.
+	Returns bool
+	// Check marks Guard and Require statements: the driver fails with
+	// GuardFailed or RequireFailed as the statement's own convention says.
+	Check Check
+}
+
+// Check is what a statement checks.
+type Check uint8
+
+// The checks.
+const (
+	NoCheck Check = iota
+	GuardCheck
+	RequireCheck
+)
+
+// Dialect renders for one engine. Implementations hold no state and may be used
+// from any goroutine.
+type Dialect interface {
+	// Query renders a read: one statement, one row, one column.
+	Query(namespace string, q *relational.Query) Statement
+	// Change renders a write or a check.
+	Change(namespace string, c relational.Change) Statement
+	// Schema renders one step of a migration as statements that run in order.
+	Schema(namespace string, c relational.SchemaChange) []string
+	// ConstraintName is the name under which a violation of this column's
+	// uniqueness or foreign key is reported (database.Error.Constraint). It is
+	// the same text for every namespace.
+	ConstraintName(c *relational.Column, kind ConstraintKind) string
+	// Features says how this engine differs.
+	Features() Features
+}
+
+// ConstraintKind is a kind of named constraint.
+type ConstraintKind uint8
+
+// The kinds.
+const (
+	Unique ConstraintKind = iota
+	ForeignKey
+)
+
+// Features are the differences that callers must know, each with its reason.
+type Features struct {
+	// NamesForeignKeys: a violated foreign key is reported with its name, so
+	// that a plan needs no Require before a plain connect. SQLite reports none.
+	NamesForeignKeys bool
+	// CheapRoundTrips: statements run in this process, so that checks cost no
+	// network time.
+	CheapRoundTrips bool
+}

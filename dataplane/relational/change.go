@@ -1,0 +1,57 @@
+package relational
+
+// Change is one write statement. The set is closed. All changes of a mutation
+// field run in one transaction, in order.
+type Change interface{ change() }
+
+type (
+	// Insert adds a row; or, with Each, one row for every element of the list
+	// arguments (all lists have the same length, other arguments repeat).
+	// IgnoreExisting leaves rows alone that are there already (edges).
+	Insert struct {
+		Table          *Table
+		Columns        []*Column
+		Values         []Arg // 0: null
+		Each           bool
+		IgnoreExisting bool
+		Args           []ArgType
+	}
+	// Update sets columns of the rows that Where finds.
+	Update struct {
+		Table *Table
+		Set   []Assignment
+		Where Predicate
+		Args  []ArgType
+	}
+	// Delete removes the rows that Where finds.
+	Delete struct {
+		Table *Table
+		Where Predicate
+		Args  []ArgType
+	}
+	// Guard stops the transaction unless its condition holds. The condition is
+	// on no row: it is made of Exists, Constant and their combinations.
+	Guard struct {
+		Condition Predicate
+		Args      []ArgType
+	}
+	// Require stops the transaction unless every id of the list argument IDs is
+	// the id of a row of Table. The first missing id is reported.
+	Require struct {
+		Table *Table
+		IDs   Arg
+		Args  []ArgType
+	}
+)
+
+func (*Insert) change()  {}
+func (*Update) change()  {}
+func (*Delete) change()  {}
+func (*Guard) change()   {}
+func (*Require) change() {}
+
+// Assignment sets a column to an argument; 0 sets it to null.
+type Assignment struct {
+	Column *Column
+	Value  Arg
+}

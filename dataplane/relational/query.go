@@ -1,0 +1,178 @@
+package relational
+
+// Query is one read. Rendered, it is one statement that returns one row with
+// one column: the text of a JSON object with Fields in their order.
+type Query struct {
+	Fields []Field
+	Args   []ArgType // what $1, $2 ... carry
+}
+
+// Field is one key of a JSON object.
+type Field struct {
+	Key   string // the response key, as the client wrote it
+	Value Value
+}
+
+// Value is what stands under a key. The set is closed.
+type Value interface{ value() }
+
+type (
+	// ColumnValue is a column of the current row.
+	ColumnValue struct{ Column *Column }
+	// Literal is constant JSON text, for example "Post" or null.
+	Literal struct{ JSON string }
+	// Object is an object made of the current row.
+	Object struct{ Fields []Field }
+	// One is the object of the first row that Select finds, or null.
+	One struct {
+		Select *Select
+		Fields []Field
+	}
+	// Many is the array of the objects of the rows that Select finds.
+	Many struct {
+		Select *Select
+		Fields []Field
+	}
+	// Count is the number of rows that Select finds.
+	Count struct{ Select *Select }
+	// FirstOf is the first option that is not null, or null.
+	FirstOf struct{ Options []*One }
+)
+
+func (ColumnValue) value() {}
+func (Literal) value()     {}
+func (Object) value()      {}
+func (*One) value()        {}
+func (*Many) value()       {}
+func (*Count) value()      {}
+func (*FirstOf) value()    {}
+
+// Select is a list of rows of one table.
+type Select struct {
+	Table *Table
+	Link  *Link     // how the rows hang on the current row; nil: all rows of the table
+	Where Predicate // nil: no condition
+
+	// Order is by this column, ties by id ascending; nil is by id alone.
+	// Nulls come first ascending and last descending (data-api §2.11).
+	// Count ignores all that follows.
+	OrderBy *Column
+	Desc    bool
+	Cursors []Cursor
+	Skip    Arg  // 0: none
+	Limit   Arg  // 0: none. A cut list keeps the first rows,
+	FromEnd bool // or the last ones, still in list order
+}
+
+// Cursor keeps the rows behind (or before) the row with this id, in list order.
+// A row that doesn't exist leaves nothing. The row need not match Where.
+type Cursor struct {
+	ID     Arg
+	Before bool
+}
+
+// Arg is the number of an argument, from 1. 0 is none.
+type Arg int
+
+// ArgType is what an argument carries.
+type ArgType struct {
+	Kind ArgKind
+	List bool
+}
+
+// ArgKind says how an argument's value is given to a statement.
+type ArgKind uint8
+
+// The kinds of argument, with the Go type that the executor hands over.
+const (
+	ArgID    ArgKind = iota // string
+	ArgText                 // string, as stored
+	ArgFold                 // string, already folded by Fold: for comparisons
+	ArgWord                 // string: enum value, password hash
+	ArgInt                  // int64
+	ArgFloat                // float64
+	ArgBool                 // bool
+	ArgTime                 // time.Time in UTC, whole milliseconds
+	ArgJSON                 // string: JSON text
+)
+
+// Predicate is a condition on the current row. A condition on a null value is
+// neither true nor false (three-valued, data-api §2.6.5). The set is closed.
+type Predicate interface{ predicate() }
+
+type (
+	// And holds when all hold; empty: always.
+	And []Predicate
+	// Or holds when any holds; empty: never.
+	Or []Predicate
+	// Not turns its part around; unknown stays unknown.
+	Not struct{ Predicate Predicate }
+	// Constant always holds, or never.
+	Constant bool
+	// Compare compares a column with an argument. A KindText column compares
+	// without case and takes an ArgFold.
+	Compare struct {
+		Column *Column
+		Op     Op
+		Arg    Arg
+	}
+	// IsNull holds when the column has no value (or has one: Not).
+	IsNull struct {
+		Column *Column
+		Not    bool
+	}
+	// In holds when the column's value is one of a list argument's.
+	In struct {
+		Column *Column
+		Arg    Arg
+		Not    bool
+	}
+	// Match is a text condition without case. For StartsWith, Upper is the
+	// argument PrefixEnd(prefix), so that an index range can serve it; 0 when
+	// the prefix has no end (then the whole tail of the order matches).
+	Match struct {
+		Column *Column
+		Kind   MatchKind
+		Arg    Arg
+		Upper  Arg
+		Not    bool
+	}
+	// Exists holds when Select finds a row (or none: Not).
+	Exists struct {
+		Select *Select
+		Not    bool
+	}
+)
+
+func (And) predicate()      {}
+func (Or) predicate()       {}
+func (Not) predicate()      {}
+func (Constant) predicate() {}
+func (Compare) predicate()  {}
+func (IsNull) predicate()   {}
+func (In) predicate()       {}
+func (Match) predicate()    {}
+func (Exists) predicate()   {}
+
+// Op compares.
+type Op uint8
+
+// The comparisons.
+const (
+	Equal Op = iota
+	NotEqual
+	Less
+	LessEqual
+	Greater
+	GreaterEqual
+)
+
+// MatchKind is where a text must be found.
+type MatchKind uint8
+
+// The text conditions.
+const (
+	Contains MatchKind = iota
+	StartsWith
+	EndsWith
+)

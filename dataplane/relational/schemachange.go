@@ -1,0 +1,19 @@
+package relational
+
+// SchemaChange is one step of a migration of a project's tables. Steps are
+// idempotent where the engine allows it, so that a deploy that stopped half-way
+// can be repeated. The set is closed and grows with what deploys can do.
+type SchemaChange interface{ schemaChange() }
+
+type (
+	// CreateTable makes a table with its columns that reference nothing, its
+	// key and its unique and foreign-key indexes. Foreign keys follow as
+	// AddColumn, since tables may point at each other. Join tables are made
+	// whole, after all others.
+	CreateTable struct{ Table *Table }
+	// AddColumn adds a column, with its index, uniqueness and foreign key.
+	AddColumn struct{ Column *Column }
+)
+
+func (CreateTable) schemaChange() {}
+func (AddColumn) schemaChange()   {}
