@@ -1,0 +1,163 @@
+// Package config says how a server is set up: one Config, filled from flags
+// over environment over defaults, completed once.
+//
+// In: the struct that the commands dev and serve embed; its tags are the flags,
+// the variables and the defaults. Out: a Complete Config, in which every value
+// is set, the secrets too. Callers: cli fills it, server builds from it.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Role is which part of the platform a process plays.
+type Role string
+
+// The roles.
+const (
+	Control Role = "control" // accounts, projects, deploys: /system and the uploads of functions
+	Data    Role = "data"    // the projects' APIs: /simple
+	Worker  Role = "worker"  // relays events and runs functions
+	All     Role = "all"
+)
+
+// Has reports whether a process of this role plays other's part.
+func (r Role) Has(other Role) bool { return r == All || r == other }
+
+// Config is the set-up of one server process.
+//
+// The tag env names the variable that stands in for a missing flag.
+type Config struct {
+	Port          int           `env:"PORT" default:"60000" help:"Port of the data and system API."`
+	FunctionsPort int           `env:"FUNCTIONS_PORT" default:"60050" help:"Port for uploads of functions."`
+	Host          string        `env:"ICEHOUSE_HOST" help:"Address to listen on; dev: 127.0.0.1, serve: all."`
+	DataDir       string        `env:"ICEHOUSE_DATA_DIR" default:".icehouse" help:"Folder for data and generated secrets."`
+	DatabaseURL   string        `env:"DATABASE_URL" help:"sqlite:FOLDER or postgres://...; dev: sqlite in the data folder."`
+	MasterToken   string        `env:"MASTER_TOKEN" help:"Secret that opens the management API."`
+	JWTSecret     string        `env:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
+	Grace         time.Duration `env:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
+
+	Role Role `kong:"-"`
+	// Dev makes missing secrets and listens on loopback only.
+	Dev bool `kong:"-"`
+}
+
+// Complete checks the set-up and fills what is missing. Relative folders are
+// taken from dir. For dev it may make the data folder and secrets in it.
+func (c Config) Complete(dir string) (Config, error) {
+	switch c.Role {
+	case Control, Data, Worker, All:
+	default:
+		return Config{}, fmt.Errorf("role %q: want control, data, worker or all", c.Role)
+	}
+	for name, port := range map[string]int{"port": c.Port, "functions port": c.FunctionsPort} {
+		if port < 0 || port > 65535 {
+			return Config{}, fmt.Errorf("%s %d: want 0 to 65535", name, port)
+		}
+	}
+	if c.Port != 0 && c.Port == c.FunctionsPort {
+		return Config{}, fmt.Errorf("port %d is given to the API and to the uploads of functions", c.Port)
+	}
+	if c.Grace < 0 {
+		return Config{}, fmt.Errorf("grace %v is negative", c.Grace)
+	}
+	c.DataDir = resolve(dir, c.DataDir)
+	if err := c.completeDatabase(dir); err != nil {
+		return Config{}, err
+	}
+	return c, c.completeSecrets()
+}
+
+func resolve(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+const (
+	sqliteScheme   = "sqlite:"
+	postgresScheme = "postgres://"
+)
+
+// completeDatabase fills the database of dev and brings the URL to one form.
+func (c *Config) completeDatabase(dir string) error {
+	if c.DatabaseURL == "" {
+		if !c.Dev {
+			return errors.New("no database: give --database-url or set DATABASE_URL")
+		}
+		c.DatabaseURL = sqliteScheme + c.DataDir
+		return nil
+	}
+	if folder, ok := strings.CutPrefix(c.DatabaseURL, sqliteScheme); ok {
+		if folder == "" || strings.HasPrefix(folder, "//") {
+			return errors.New("database URL: sqlite: is followed by a folder, as in sqlite:/var/lib/icehouse")
+		}
+		c.DatabaseURL = sqliteScheme + resolve(dir, folder)
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(c.DatabaseURL, "postgresql://"); ok {
+		c.DatabaseURL = postgresScheme + rest
+	}
+	if !strings.HasPrefix(c.DatabaseURL, postgresScheme) {
+		// The text may hold a password, so it is not repeated.
+		return errors.New("database URL: want sqlite:FOLDER or postgres://USER:PASSWORD@HOST/NAME")
+	}
+	if _, err := url.Parse(c.DatabaseURL); err != nil {
+		return errors.New("database URL: not a URL; are special characters in the password percent-encoded?")
+	}
+	return nil
+}
+
+// SQLiteFolder is the folder of an SQLite database; "" when the database is
+// another product.
+func (c Config) SQLiteFolder() string {
+	folder, ok := strings.CutPrefix(c.DatabaseURL, sqliteScheme)
+	if !ok {
+		return ""
+	}
+	return folder
+}
+
+// loopback reports whether only this machine can reach the server.
+func (c Config) loopback() bool {
+	if c.Host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(c.Host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func (c *Config) completeSecrets() error {
+	if c.Dev && c.Host == "" {
+		c.Host = "127.0.0.1"
+	}
+	missing := c.MasterToken == "" || c.JWTSecret == ""
+	switch {
+	case !missing:
+		return nil
+	case !c.Dev:
+		return errors.New("serve makes no secrets: set MASTER_TOKEN and JWT_SECRET")
+	case !c.loopback():
+		return fmt.Errorf("%s can be reached from other machines: set MASTER_TOKEN and JWT_SECRET, or listen on 127.0.0.1", c.Host)
+	}
+	if err := fillSecret(&c.MasterToken, c.DataDir, MasterTokenFile); err != nil {
+		return err
+	}
+	return fillSecret(&c.JWTSecret, c.DataDir, jwtSecretFile)
+}
+
+// Address is where the data and system API listens.
+func (c Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// FunctionsAddress is where uploads of functions are taken.
+func (c Config) FunctionsAddress() string {
+	return net.JoinHostPort(c.Host, strconv.Itoa(c.FunctionsPort))
+}

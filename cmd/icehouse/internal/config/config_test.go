@@ -1,0 +1,91 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"icehouse/cmd/icehouse/internal/config"
+)
+
+func dev() config.Config {
+	return config.Config{Role: config.All, Dev: true, Port: 60000, FunctionsPort: 60050, DataDir: ".icehouse"}
+}
+
+func TestDevKeepsItsSecrets(t *testing.T) {
+	dir := t.TempDir()
+	first, err := dev().Complete(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Host != "127.0.0.1" || first.SQLiteFolder() != filepath.Join(dir, ".icehouse") {
+		t.Errorf("got host %q, folder %q", first.Host, first.SQLiteFolder())
+	}
+	if len(first.MasterToken) < 40 || len(first.JWTSecret) < 40 || first.MasterToken == first.JWTSecret {
+		t.Error("the secrets are weak")
+	}
+	path := filepath.Join(dir, ".icehouse", config.MasterTokenFile)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	second, err := dev().Complete(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second != first {
+		t.Error("the second start differs from the first")
+	}
+	files, err := os.ReadDir(filepath.Join(dir, ".icehouse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", f.Name(), info.Mode())
+		}
+	}
+	if len(files) != 2 {
+		t.Errorf("%d files in the data folder, want the two secrets", len(files))
+	}
+}
+
+func TestComplete(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*config.Config)
+		want   string // part of the error; "" for none
+	}{
+		"other address without secrets": {func(c *config.Config) { c.Host = "0.0.0.0" }, "0.0.0.0 can be reached from other machines"},
+		"other address, one secret":     {func(c *config.Config) { c.Host, c.JWTSecret = "192.0.2.1", "s" }, "can be reached from other machines"},
+		"other address with secrets":    {func(c *config.Config) { c.Host, c.JWTSecret, c.MasterToken = "0.0.0.0", "s", "m" }, ""},
+		"loopback of IPv6":              {func(c *config.Config) { c.Host = "::1" }, ""},
+		"a name is not trusted":         {func(c *config.Config) { c.Host = "localhost.example.org" }, "can be reached"},
+		"serve without secrets":         {func(c *config.Config) { c.Dev, c.DatabaseURL = false, "sqlite:db" }, "serve makes no secrets"},
+		"serve without a database":      {func(c *config.Config) { c.Dev = false }, "no database"},
+		"same port twice":               {func(c *config.Config) { c.FunctionsPort = c.Port }, "60000 is given to"},
+		"any ports":                     {func(c *config.Config) { c.Port, c.FunctionsPort = 0, 0 }, ""},
+		"port out of range":             {func(c *config.Config) { c.Port = 70000 }, "port 70000"},
+		"unknown role":                  {func(c *config.Config) { c.Role = "king" }, `role "king"`},
+		"unknown product":               {func(c *config.Config) { c.DatabaseURL = "mysql://root:hush@db" }, "want sqlite:FOLDER"},
+		"sqlite with slashes":           {func(c *config.Config) { c.DatabaseURL = "sqlite://db" }, "followed by a folder"},
+		"bad URL":                       {func(c *config.Config) { c.DatabaseURL = "postgres://u:hu%sh@db/x" }, "percent-encoded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := dev()
+			c.change(&set)
+			_, err := set.Complete(t.TempDir())
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("got %v, want %q", err, c.want)
+			case err != nil && strings.Contains(err.Error(), "hu"+"sh"):
+				t.Errorf("the error shows a password: %v", err)
+			}
+		})
+	}
+}
