@@ -1,0 +1,9 @@
+-- name: AddRootToken :exec
+INSERT INTO root_token (id, project_id, name, token, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- name: RemoveRootToken :exec
+DELETE FROM root_token WHERE project_id = ?1 AND name = ?2;
+
+-- name: RootTokens :many
+SELECT * FROM root_token WHERE project_id = ?1 ORDER BY created_at, id;
