@@ -41,6 +41,8 @@ type Node struct {
 	At      Position
 	// flow: written in brackets, so that it has no lines of its own.
 	flow bool
+	// aliased: of a document's root, aliases stand in it somewhere.
+	aliased bool
 }
 
 // Entry is one key of a mapping with its value.
@@ -79,7 +81,12 @@ func Parse(text []byte) (*Node, error) {
 		return &Node{Kind: Mapping, At: Position{1, 1}}, nil
 	}
 	c := converter{anchors: map[string]*Node{}}
-	return c.node(body)
+	root, err := c.node(body)
+	if err != nil {
+		return nil, err
+	}
+	root.aliased = c.aliased
+	return root, nil
 }
 
 func describe(err error) error {
@@ -94,7 +101,10 @@ func at(t *token.Token) Position { return Position{t.Position.Line, t.Position.C
 
 // converter turns the library's tree into ours and puts in what aliases stand
 // for.
-type converter struct{ anchors map[string]*Node }
+type converter struct {
+	anchors map[string]*Node
+	aliased bool
+}
 
 func (c *converter) node(n ast.Node) (*Node, error) {
 	if n == nil {
@@ -132,6 +142,7 @@ func (c *converter) node(n ast.Node) (*Node, error) {
 		if !ok {
 			return nil, &Error{out.At, fmt.Sprintf("no anchor &%s stands before this alias", name)}
 		}
+		c.aliased = true
 		*out = *target
 		out.At, out.flow = at(n.GetToken()), true
 		return out, nil
@@ -183,6 +194,14 @@ func (n *Node) Get(key string) *Node {
 	return nil
 }
 
+// EntriesOrNone returns the entries of a mapping; none for any other node.
+func (n *Node) EntriesOrNone() []Entry {
+	if n == nil {
+		return nil
+	}
+	return n.Entries
+}
+
 func (n *Node) index(key string) int {
 	if n != nil && n.Kind == Mapping {
 		for i := range n.Entries {
@@ -210,6 +229,10 @@ func (n *Node) Text() (string, bool) {
 	s, ok := n.Value.(string)
 	return s, ok
 }
+
+// Aliased reports whether the document that Parse returned uses aliases, which
+// not every reader follows.
+func (n *Node) Aliased() bool { return n.aliased }
 
 // Null reports whether nothing is written here.
 func (n *Node) Null() bool { return n == nil || n.Kind == Scalar && n.Value == nil }
