@@ -1,0 +1,200 @@
+package definition
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/datamodel"
+)
+
+// Check holds functions and permissions against the data model (platform §1.9,
+// §3.7).
+func (d *Definition) Check(m *datamodel.DataModel) Problems {
+	c := &checker{model: m}
+	c.functions(d.Functions)
+	for _, p := range d.Permissions {
+		c.permission(p)
+	}
+	return c.problems
+}
+
+type checker struct {
+	model    *datamodel.DataModel
+	problems Problems
+}
+
+func (c *checker) functions(all []Function) {
+	names := map[string]bool{}
+	hooks := map[string]string{}
+	schemas := map[string]string{}
+	for _, f := range all {
+		if folded := strings.ToLower(f.Name); names[folded] {
+			c.problems.add(2054, "A function with the name '%s' already exists", f.Name)
+		} else {
+			names[folded] = true
+		}
+		if f.Webhook != nil && !isWebURL(f.Webhook.URL) {
+			c.problems.add(2056, "The function '%s' has the invalid URL %s", f.Name, quote(f.Webhook.URL))
+		}
+		switch f.Kind {
+		case OperationBefore, OperationAfter:
+			c.hook(f, hooks)
+		case Subscription:
+			if problem := c.subscription(f.Query); problem != "" {
+				c.problems.add(2048, "The subscription query of the function '%s' is invalid: %s", f.Name, problem)
+			}
+		case Resolver:
+			key := path.Clean(f.SchemaPath)
+			if other, twice := schemas[key]; twice {
+				c.problems.add(2064, "The schema file %s of the function '%s' is already used by the function '%s'", quote(f.SchemaPath), f.Name, other)
+			}
+			schemas[key] = f.Name
+		}
+	}
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+}
+
+// hook checks Model.operation, and that it is the only one of its step (2055).
+func (c *checker) hook(f Function, taken map[string]string) {
+	target, verb, ok := strings.Cut(f.Operation, ".")
+	if !ok || verb != "create" && verb != "update" && verb != "delete" {
+		c.problems.add(4047, "The operation %s of the %s function '%s' is invalid; it is a type with create, update or delete, as in Post.create", quote(f.Operation), f.Kind, f.Name)
+		return
+	}
+	t := c.typ(target)
+	if t == nil {
+		c.problems.add(0, "Error in the %s function '%s': there is no model named %s", f.Kind, f.Name, quote(target))
+		return
+	}
+	key := fmt.Sprintf("%s %s.%s", f.Kind, t.Name, verb)
+	if other, twice := taken[key]; twice {
+		c.problems.add(2055, "The function '%s' is a second %s function for %s.%s; the first is '%s'", f.Name, f.Kind, t.Name, verb, other)
+		return
+	}
+	taken[key] = f.Name
+}
+
+// subscription checks that a text is one subscription to one type.
+func (c *checker) subscription(text string) string {
+	doc, problem := parseQuery(text)
+	if problem != "" {
+		return problem
+	}
+	if len(doc.Operations) != 1 || doc.Operations[0].Operation != ast.Subscription {
+		return "the file must have exactly one subscription"
+	}
+	selection := doc.Operations[0].SelectionSet
+	if len(selection) != 1 {
+		return "a subscription has exactly one field, which is a type's name"
+	}
+	field, ok := selection[0].(*ast.Field)
+	if !ok {
+		return "the subscription's field must stand in it, not in a fragment"
+	}
+	if c.model.Type(field.Name) == nil {
+		return fmt.Sprintf("there is no model named %s", quote(field.Name))
+	}
+	return ""
+}
+
+// typ looks a type up without regard to case.
+func (c *checker) typ(name string) *datamodel.Type {
+	if t := c.model.Type(name); t != nil {
+		return t
+	}
+	for _, t := range c.model.Types {
+		if strings.EqualFold(t.Name, name) {
+			return t
+		}
+	}
+	return nil
+}
+
+func (c *checker) relation(name string) *datamodel.Relation {
+	for _, r := range c.model.Relations {
+		if strings.EqualFold(r.Name, name) {
+			return r
+		}
+	}
+	return nil
+}
+
+func (c *checker) permission(p Permission) {
+	if p.Wildcard() {
+		return
+	}
+	target, verb := p.Split()
+	t, r := c.typ(target), c.relation(target)
+	switch verb {
+	case "connect", "disconnect":
+		if r == nil && t != nil {
+			c.problems.add(2066, "'%s' is a wrong operation for a model permission: a type has create, read, update, delete and *", p.Operation)
+			return
+		}
+		t = nil
+	case "create", "read", "update", "delete":
+		if t == nil && r != nil {
+			c.problems.add(2066, "'%s' is a wrong operation for a relation permission: a relation has connect, disconnect and *", p.Operation)
+			return
+		}
+		r = nil
+	case "list":
+		c.problems.add(2066, "'%s' is a wrong operation for a model permission: use %s.read", p.Operation, target)
+		return
+	}
+	if t == nil && r == nil {
+		c.problems.add(2066, "Did not find the type or relation you provided a permission for: '%s'", p.Operation)
+		return
+	}
+	if t == nil {
+		return
+	}
+	for _, name := range p.Fields {
+		if t.Field(name) == nil {
+			c.problems.add(4014, "Field with the name '%s' does not exist on the model '%s'", name, t.Name)
+		}
+	}
+}
+
+// Rule is one permission as it is stored: Model.* stands for four (LQ-7).
+type Rule struct {
+	Target string // type or relation as the model spells it
+	Verb   string // create, read, update, delete, connect, disconnect; * for both of a relation
+	Permission
+}
+
+// Name is Target.Verb.
+func (r Rule) Name() string { return r.Target + "." + r.Verb }
+
+// Rules are the permissions in the form in which they are stored and compared,
+// without the wildcard.
+func (d *Definition) Rules(m *datamodel.DataModel) []Rule {
+	c := &checker{model: m}
+	var rules []Rule
+	for _, p := range d.Permissions {
+		if p.Wildcard() {
+			continue
+		}
+		target, verb := p.Split()
+		t, r := c.typ(target), c.relation(target)
+		switch {
+		case t != nil && verb == "*":
+			for _, v := range []string{"read", "create", "update", "delete"} {
+				rules = append(rules, Rule{t.Name, v, p})
+			}
+		case r != nil && (verb == "*" || strings.HasSuffix(verb, "connect")):
+			rules = append(rules, Rule{r.Name, verb, p})
+		case t != nil:
+			rules = append(rules, Rule{t.Name, verb, p})
+		}
+	}
+	return rules
+}

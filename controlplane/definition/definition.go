@@ -1,0 +1,174 @@
+// Package definition reads service definitions: the config string that a deploy
+// uploads (platform §1.7), the YAML in it (§1.3) and the files that the YAML
+// names.
+//
+//	config string --ParseConfig--> Config --Merge--> Source --Read--> Definition
+//	Definition + DataModel --Check--> problems, warnings
+//
+// In: text from anyone. Out: a Definition with every text it refers to inside,
+// or Problems that name file, line and column. Nothing outside the config is
+// read. Callers: deployment (push, addProject) reads and checks; managementapi
+// renders what is deployed (Render).
+package definition
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Definition is a whole service definition, resolved. Its JSON form is what a
+// release keeps.
+type Definition struct {
+	Source      Source       `json:"source"`
+	TypesPath   string       `json:"typesPath"`
+	SDL         string       `json:"sdl"` // the data model's text, of all types files
+	Functions   []Function   `json:"functions,omitempty"`
+	Permissions []Permission `json:"permissions,omitempty"`
+	RootTokens  []string     `json:"rootTokens,omitempty"`
+}
+
+// Source is the definition as written, one module.
+type Source struct {
+	Content  string              `json:"content"` // the YAML
+	Files    map[string]string   `json:"files"`
+	External map[string]External `json:"externalFiles,omitempty"`
+}
+
+// External says where the bundle of a code file was uploaded (platform §2.12).
+type External struct {
+	URL           string `json:"url"`
+	LambdaHandler string `json:"lambdaHandler"`
+	DevHandler    string `json:"devHandler"`
+	Hash          string `json:"hash,omitempty"`
+}
+
+// Kind is a kind of function (platform §2.1).
+type Kind string
+
+// The kinds. The last two are accepted and never run (LQ-1).
+const (
+	OperationBefore Kind = "operationBefore"
+	OperationAfter  Kind = "operationAfter"
+	Subscription    Kind = "subscription"
+	Resolver        Kind = "resolver"
+	HTTPRequest     Kind = "httpRequest"
+	HTTPResponse    Kind = "httpResponse"
+)
+
+// Function is one function with its handler.
+type Function struct {
+	Name        string   `json:"name"`
+	Kind        Kind     `json:"kind"`
+	Enabled     bool     `json:"enabled"`
+	Description string   `json:"description,omitempty"`
+	Operation   string   `json:"operation,omitempty"` // hooks: Model.create
+	SchemaPath  string   `json:"schemaPath,omitempty"`
+	Schema      string   `json:"schema,omitempty"` // resolvers: SDL
+	QueryPath   string   `json:"queryPath,omitempty"`
+	Query       string   `json:"query,omitempty"` // subscriptions
+	Code        *Code    `json:"code,omitempty"`
+	Webhook     *Webhook `json:"webhook,omitempty"`
+}
+
+// Code is a handler that runs on the platform.
+type Code struct {
+	Path        string            `json:"path"`
+	Text        string            `json:"text,omitempty"` // one-file functions (LQ-6)
+	Bundle      *External         `json:"bundle,omitempty"`
+	Environment map[string]string `json:"environment,omitempty"`
+}
+
+// Webhook is a handler that runs elsewhere.
+type Webhook struct {
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// Permission is one entry of permissions (platform §1.9).
+type Permission struct {
+	Operation     string   `json:"operation"` // Target.verb, or *
+	Authenticated bool     `json:"authenticated,omitempty"`
+	QueryPath     string   `json:"queryPath,omitempty"`
+	QueryName     string   `json:"queryName,omitempty"`
+	Query         string   `json:"query,omitempty"`
+	Fields        []string `json:"fields,omitempty"` // nil: all
+}
+
+// Wildcard says that the permission opens everything to everyone.
+func (p Permission) Wildcard() bool { return p.Operation == "*" }
+
+// Split is the type or relation and the verb of an operation.
+func (p Permission) Split() (target, verb string) {
+	target, verb, _ = strings.Cut(p.Operation, ".")
+	return target, verb
+}
+
+// Open says that the definition has the wildcard permission.
+func (d *Definition) Open() bool {
+	for _, p := range d.Permissions {
+		if p.Wildcard() {
+			return true
+		}
+	}
+	return false
+}
+
+// Encode writes the JSON form.
+func (d *Definition) Encode() ([]byte, error) { return json.Marshal(d) }
+
+// Decode reads what Encode wrote.
+func Decode(data []byte) (*Definition, error) {
+	d := &Definition{}
+	if err := json.Unmarshal(data, d); err != nil {
+		return nil, fmt.Errorf("decode definition: %w", err)
+	}
+	return d, nil
+}
+
+// Empty is the definition of a project before its first deploy.
+func Empty() *Definition {
+	return &Definition{
+		TypesPath: emptyTypesPath,
+		Source:    Source{Content: "types: " + emptyTypesPath + "\n", Files: map[string]string{emptyTypesPath: ""}},
+	}
+}
+
+const emptyTypesPath = "./types.graphql"
+
+// Problem is one reason why a definition can't be deployed, in the shape of the
+// deploy's answer (platform §3.2).
+type Problem struct {
+	Type        string // a type or enum, or Global
+	Field       string // "" when it belongs to no field
+	Code        int    // the contract's number, or 0
+	Description string
+}
+
+// Global is the Type of a Problem that belongs to no type.
+const Global = "Global"
+
+// Problems are all that was found, in the order of the text.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	texts := make([]string, len(p))
+	for i, one := range p {
+		texts[i] = one.Description
+	}
+	return strings.Join(texts, "\n")
+}
+
+// maxProblems bounds the answer to a hostile text.
+const maxProblems = 200
+
+func (p *Problems) add(code int, format string, args ...any) {
+	if len(*p) < maxProblems {
+		*p = append(*p, Problem{Type: Global, Code: code, Description: fmt.Sprintf(format, args...)})
+	}
+}
+
+// invalid adds a 2040: the text itself is wrong.
+func (p *Problems) invalid(format string, args ...any) {
+	p.add(2040, "The schema is invalid: %s", fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,296 @@
+package definition
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Load reads an upload: it merges the modules into one definition (platform
+// §9.3) and resolves every text.
+func Load(config string) (*Definition, []string, Problems) {
+	c, problems := ParseConfig(config)
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	return c.Load()
+}
+
+// Load is Load for a config that is parsed already.
+func (c Config) Load() (*Definition, []string, Problems) {
+	var root *Module
+	var problems Problems
+	others := map[string]Module{}
+	for i, m := range c.Modules {
+		switch _, twice := others[m.Name]; {
+		case m.Name == "" && root == nil:
+			root = &c.Modules[i]
+		case m.Name == "" || twice:
+			problems.invalid("the config has two modules named %s", quote(m.Name))
+		default:
+			others[m.Name] = m
+		}
+	}
+	if root == nil {
+		problems.invalid(`the config needs a root module named ""`)
+	}
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	def, warnings, problems := Read(Source{Content: root.Content, Files: root.Files, External: root.External})
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	listed, problems := modulePaths(root.Content)
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	for _, name := range sortedKeys(others) {
+		if _, ok := listed.path(name); !ok {
+			problems.invalid("the module %s is not listed under modules in %s", quote(name), fileName)
+		}
+	}
+	merged := false
+	for _, l := range listed {
+		m, ok := others[l.name]
+		if !ok {
+			problems.invalid("the module %s is listed in %s and not part of the upload", quote(l.name), fileName)
+			continue
+		}
+		more, err := def.add(m, path.Dir(l.path), root.External)
+		problems = append(problems, err...)
+		warnings = append(warnings, more...)
+		merged = true
+	}
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	if merged {
+		def.Source.Content = def.yaml()
+		def.Source.Files = def.files()
+	}
+	return def, warnings, nil
+}
+
+type modulePath struct{ name, path string }
+
+type moduleList []modulePath
+
+func (l moduleList) path(name string) (string, bool) {
+	for _, m := range l {
+		if m.name == name {
+			return m.path, true
+		}
+	}
+	return "", false
+}
+
+// modulePaths reads the key modules: a map from name to path, or in the early
+// form a list of paths, named by their folders (platform §9.2).
+func modulePaths(content string) (moduleList, Problems) {
+	root, err := parseYAML(content)
+	if err != nil {
+		return nil, nil // Read has reported it
+	}
+	r := &reader{}
+	var list moduleList
+	add := func(name string, v value) {
+		if !r.want(v, "modules."+name, isString) {
+			return
+		}
+		if why := badPath(v.text); why != "" {
+			r.invalid(v.line, v.column, "modules.%s can't be used: %s", name, why)
+			return
+		}
+		if name == "" {
+			name = path.Base(path.Dir(path.Clean(v.text)))
+		}
+		if _, twice := list.path(name); twice {
+			r.invalid(v.line, v.column, "the module %s is listed twice", quote(name))
+			return
+		}
+		list = append(list, modulePath{name, v.text})
+	}
+	for _, e := range root.entries {
+		switch {
+		case e.key != "modules" || e.value.kind == isNull:
+		case e.value.kind == isList:
+			for _, item := range e.value.items {
+				add("", item)
+			}
+		case r.want(e.value, "modules", isMap):
+			for _, m := range e.value.entries {
+				add(m.key, m.value)
+			}
+		}
+	}
+	return list, r.problems
+}
+
+// add merges one module whose files lie in base.
+func (d *Definition) add(m Module, base string, external map[string]External) (warnings []string, problems Problems) {
+	at := func(text string) string { return "module " + quote(m.Name) + ": " + text }
+	// Bundles are uploaded once, from the root (LQ-5): the module's code finds
+	// its own under the path that the root knows.
+	own := maps.Clone(m.External)
+	if own == nil {
+		own = map[string]External{}
+	}
+	for name, bundle := range external {
+		if inside, ok := strings.CutPrefix(path.Clean(name), path.Clean(base)+"/"); ok {
+			own["./"+inside] = bundle
+		}
+	}
+	part, found, problems := Read(Source{Content: m.Content, Files: m.Files, External: own})
+	for i := range problems {
+		problems[i].Description = at(problems[i].Description)
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	for _, w := range found {
+		warnings = append(warnings, at(w))
+	}
+	if nested, _ := modulePaths(m.Content); len(nested) > 0 {
+		warnings = append(warnings, at("modules inside a module are not followed"))
+	}
+	move := func(name *string) {
+		if *name != "" {
+			*name = "./" + path.Join(base, *name)
+		}
+	}
+	d.SDL += " " + part.SDL
+	for _, f := range part.Functions {
+		for _, other := range d.Functions {
+			if strings.EqualFold(other.Name, f.Name) {
+				problems.add(2054, "%s", at(fmt.Sprintf("A function with the name '%s' already exists in another module", f.Name)))
+			}
+		}
+		move(&f.SchemaPath)
+		move(&f.QueryPath)
+		if f.Code != nil {
+			move(&f.Code.Path)
+		}
+		d.Functions = append(d.Functions, f)
+	}
+	for _, p := range part.Permissions {
+		move(&p.QueryPath)
+		d.Permissions = append(d.Permissions, p)
+	}
+	for _, name := range part.RootTokens {
+		if !containsText(d.RootTokens, name) {
+			d.RootTokens = append(d.RootTokens, name)
+		}
+	}
+	return warnings, problems
+}
+
+func containsText(list []string, s string) bool {
+	for _, one := range list {
+		if one == s {
+			return true
+		}
+	}
+	return false
+}
+
+// files are the texts that the definition names, under its own paths.
+func (d *Definition) files() map[string]string {
+	files := map[string]string{d.TypesPath: d.SDL}
+	put := func(name, text string) {
+		if name != "" {
+			files[name] = text
+		}
+	}
+	for _, f := range d.Functions {
+		put(f.SchemaPath, f.Schema)
+		put(f.QueryPath, f.Query)
+		if f.Code != nil && f.Code.Text != "" {
+			put(f.Code.Path, f.Code.Text)
+		}
+	}
+	for _, p := range d.Permissions {
+		put(p.QueryPath, p.Query)
+	}
+	return files
+}
+
+// yaml writes the definition as one module.
+func (d *Definition) yaml() string {
+	root := yaml.MapSlice{{Key: "types", Value: d.TypesPath}}
+	if len(d.Functions) > 0 {
+		var functions yaml.MapSlice
+		for _, f := range d.Functions {
+			functions = append(functions, yaml.MapItem{Key: f.Name, Value: f.yaml()})
+		}
+		root = append(root, yaml.MapItem{Key: "functions", Value: functions})
+	}
+	if len(d.Permissions) > 0 {
+		var permissions []yaml.MapSlice
+		for _, p := range d.Permissions {
+			permissions = append(permissions, p.yaml())
+		}
+		root = append(root, yaml.MapItem{Key: "permissions", Value: permissions})
+	}
+	if len(d.RootTokens) > 0 {
+		root = append(root, yaml.MapItem{Key: "rootTokens", Value: d.RootTokens})
+	}
+	out, err := yaml.Marshal(root)
+	if err != nil { // maps of strings always encode
+		panic(fmt.Sprintf("definition: encode yaml: %v", err))
+	}
+	return string(out)
+}
+
+func (f Function) yaml() yaml.MapSlice {
+	out := yaml.MapSlice{{Key: "type", Value: string(f.Kind)}}
+	put := func(key, text string) {
+		if text != "" {
+			out = append(out, yaml.MapItem{Key: key, Value: text})
+		}
+	}
+	if !f.Enabled {
+		out = append(out, yaml.MapItem{Key: "isEnabled", Value: false})
+	}
+	put("description", f.Description)
+	put("operation", f.Operation)
+	put("schema", f.SchemaPath)
+	put("query", f.QueryPath)
+	handler := yaml.MapSlice{}
+	if c := f.Code; c != nil {
+		code := yaml.MapSlice{{Key: "src", Value: c.Path}}
+		if len(c.Environment) > 0 {
+			code = append(code, yaml.MapItem{Key: "environment", Value: c.Environment})
+		}
+		handler = append(handler, yaml.MapItem{Key: "code", Value: code})
+	}
+	if w := f.Webhook; w != nil {
+		hook := yaml.MapSlice{{Key: "url", Value: w.URL}}
+		if len(w.Headers) > 0 {
+			hook = append(hook, yaml.MapItem{Key: "headers", Value: w.Headers})
+		}
+		handler = append(handler, yaml.MapItem{Key: "webhook", Value: hook})
+	}
+	return append(out, yaml.MapItem{Key: "handler", Value: handler})
+}
+
+func (p Permission) yaml() yaml.MapSlice {
+	out := yaml.MapSlice{{Key: "operation", Value: p.Operation}}
+	if p.Authenticated {
+		out = append(out, yaml.MapItem{Key: "authenticated", Value: true})
+	}
+	if p.QueryPath != "" {
+		reference := p.QueryPath
+		if p.QueryName != "" {
+			reference += ":" + p.QueryName
+		}
+		out = append(out, yaml.MapItem{Key: "query", Value: reference})
+	}
+	if p.Fields != nil {
+		out = append(out, yaml.MapItem{Key: "fields", Value: p.Fields})
+	}
+	return out
+}
