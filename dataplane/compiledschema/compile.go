@@ -1,0 +1,260 @@
+package compiledschema
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/relational"
+)
+
+// Input is what a schema is compiled from.
+type Input struct {
+	Model       *datamodel.DataModel
+	Layout      *relational.Layout
+	Resolvers   []*Resolver
+	Permissions Permissions
+}
+
+// Permissions say who may do what.
+type Permissions struct {
+	Open bool // the wildcard: everything is allowed to everyone (data-api §6.1)
+}
+
+// Schema is the API schema of one release. It is immutable and safe for any
+// number of readers.
+type Schema struct {
+	model       *datamodel.DataModel
+	layout      *relational.Layout
+	permissions Permissions
+
+	models    []*model              // by name
+	plurals   []*model              // by plural
+	positions []*model              // by datamodel.Type.Index
+	relations []*datamodel.Relation // by name
+	enums     []*datamodel.Enum     // by name; only those that a field uses
+	resolvers []*Resolver           // by field name
+	scalars   scalarSet             // those that the API names
+	user      *model                // the type User, if there is one
+}
+
+// model is what is kept of a type beside the type.
+type model struct {
+	*datamodel.Type
+	plural string
+	filter string             // the name of its filter type, which every relation to it names
+	fields []*datamodel.Field // by name
+}
+
+// Compile makes the schema of a release. It refuses a model whose generated names
+// meet each other (data-api LQ-D08) and resolvers that take a name which is in
+// use (platform §2.9); the error is a *Conflict.
+func Compile(in Input) (*Schema, error) {
+	s := &Schema{model: in.Model, layout: in.Layout, permissions: in.Permissions}
+	slab := make([]model, len(in.Model.Types))
+	s.positions = make([]*model, len(slab))
+	for i, t := range in.Model.Types {
+		m := &slab[i]
+		*m = model{Type: t, plural: datamodel.Plural(t.Name), filter: t.Name + "Filter", fields: slices.Clone(t.Fields)}
+		slices.SortFunc(m.fields, func(a, b *datamodel.Field) int { return cmp.Compare(a.Name, b.Name) })
+		s.positions[i] = m
+	}
+	s.models = sorted(s.positions, func(m *model) string { return m.Name })
+	s.plurals = sorted(s.positions, func(m *model) string { return m.plural })
+	s.relations = sorted(in.Model.Relations, func(r *datamodel.Relation) string { return r.Name })
+	s.resolvers = sorted(in.Resolvers, func(r *Resolver) string { return r.Field.Name })
+	s.user = s.modelNamed(userType)
+	s.collectLeaves()
+	if err := s.checkNames(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func sorted[T any](list []T, name func(T) string) []T {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b T) int { return cmp.Compare(name(a), name(b)) })
+	return list
+}
+
+// collectLeaves finds the enums and scalars that the API names.
+func (s *Schema) collectLeaves() {
+	s.scalars.add(datamodel.ID)      // node(id:)
+	s.scalars.add(datamodel.String)  // introspection
+	s.scalars.add(datamodel.Boolean) // introspection, directives
+	if len(s.models) > 0 {
+		s.scalars.add(datamodel.Int) // first, count
+	}
+	used := map[*datamodel.Enum]bool{}
+	for _, t := range s.model.Types {
+		for _, f := range t.Fields {
+			switch {
+			case f.Enum != nil:
+				used[f.Enum] = true
+			case !f.IsRelation():
+				s.scalars.add(f.Scalar)
+			}
+		}
+	}
+	for _, r := range s.resolvers {
+		for _, values := range [][]ResolverValue{r.Field.Args, r.Payload.Fields} {
+			for _, v := range values {
+				if i := slices.Index(scalarNames[:], v.Type.Name); i > 0 {
+					s.scalars.add(datamodel.Scalar(i))
+				}
+			}
+		}
+	}
+	for _, e := range sorted(s.model.Enums, func(e *datamodel.Enum) string { return e.Name }) {
+		if used[e] {
+			s.enums = append(s.enums, e)
+		}
+	}
+	s.enums = slices.Clip(s.enums)
+}
+
+// Conflict says that two parts of a project ask for the same name.
+type Conflict struct {
+	Name     string // the generated name: a type, or type.field, or type.field(argument)
+	Resolver string // the resolver function that takes part; "" when it is the model alone
+	Payload  bool   // the resolver's payload type takes the name, not its field
+}
+
+// Error says which name is asked for twice.
+func (c *Conflict) Error() string {
+	switch {
+	case c.Resolver != "" && c.Payload:
+		return fmt.Sprintf("the payload type %s of the resolver function %q has a name that is already taken in the API of this project", c.Name, c.Resolver)
+	case c.Resolver != "":
+		return fmt.Sprintf("the field %s of the resolver function %q has a name that is already taken in the API of this project", c.Name, c.Resolver)
+	default:
+		return fmt.Sprintf("the API of this project would have the name %s twice: rename the type, field or relation that it is made from", c.Name)
+	}
+}
+
+// checkNames refuses names that the API would have twice. Where a resolver takes
+// part, it is the one to blame.
+func (s *Schema) checkNames() error {
+	taken := make(names, 16*len(s.models)+16)
+	for _, reserved := range [][]string{customScalars, builtInScalars, {queryName, mutationName, subscriptionName, mutationKindName, queryMetaName}} {
+		for _, name := range reserved { // also where this project does not use them
+			taken.add(name)
+		}
+	}
+	for d := range s.definitions() {
+		switch d.form {
+		case formNode, formEnum, formModel, formRelationPayload, formCreate, formUpdate, formNested, formFilter, formOrderBy,
+			formPreviousValues, formSubscriptionPayload, formSubscriptionFilter, formSubscriptionFilterNode:
+			if !taken.add(d.name) {
+				return &Conflict{Name: d.name}
+			}
+		}
+	}
+	for _, r := range s.resolvers {
+		if !taken.add(r.Payload.Name) {
+			return &Conflict{Name: r.Payload.Name, Resolver: r.Function, Payload: true}
+		}
+	}
+	for _, root := range []struct {
+		form form
+		name string
+	}{{formQuery, queryName}, {formMutation, mutationName}} {
+		clear(taken)
+		for name, meaning := range s.roots(root.form) {
+			if meaning.Kind != RootResolver && !taken.add(name) {
+				return &Conflict{Name: root.name + "." + name}
+			}
+		}
+		for _, r := range s.resolvers {
+			if r.Mutation == (root.form == formMutation) && !taken.add(r.Field.Name) {
+				return &Conflict{Name: root.name + "." + r.Field.Name, Resolver: r.Function}
+			}
+		}
+	}
+	for _, m := range s.models {
+		for key := range s.inputKeys(inputs{form: inputsUpdate, model: m}) {
+			if key.Kind != InputConnect && key.Kind != InputConnectMany {
+				continue
+			}
+			if name := key.name(); m.Field(name) != nil {
+				return &Conflict{Name: typeName(formUpdate, m) + "." + name}
+			}
+		}
+	}
+	return nil
+}
+
+// names is a set of names.
+type names map[string]struct{}
+
+// add says whether the name was free.
+func (n names) add(name string) bool {
+	if _, taken := n[name]; taken {
+		return false
+	}
+	n[name] = struct{}{}
+	return true
+}
+
+// Model is the data model.
+func (s *Schema) Model() *datamodel.DataModel { return s.model }
+
+// Layout is where the nodes are stored.
+func (s *Schema) Layout() *relational.Layout { return s.layout }
+
+// Open says that everything is allowed to everyone.
+func (s *Schema) Open() bool { return s.permissions.Open }
+
+// modelOf is what is kept of a type.
+func (s *Schema) modelOf(t *datamodel.Type) *model { return s.positions[t.Index] }
+
+func (s *Schema) modelNamed(name string) *model {
+	return find(s.models, name, func(m *model) string { return m.Name })
+}
+
+func (s *Schema) modelOfPlural(name string) *model {
+	return find(s.plurals, name, func(m *model) string { return m.plural })
+}
+
+func (s *Schema) relationNamed(name string) *datamodel.Relation {
+	return find(s.relations, name, func(r *datamodel.Relation) string { return r.Name })
+}
+
+func (s *Schema) enum(name string) *datamodel.Enum {
+	return find(s.enums, name, func(e *datamodel.Enum) string { return e.Name })
+}
+
+// find searches a list that is sorted by name.
+func find[T any](list []*T, name string, nameOf func(*T) string) *T {
+	i, ok := slices.BinarySearchFunc(list, name, func(item *T, name string) int { return cmp.Compare(nameOf(item), name) })
+	if !ok {
+		return nil
+	}
+	return list[i]
+}
+
+func (s *Schema) hasResolver(mutation bool) bool {
+	return slices.ContainsFunc(s.resolvers, func(r *Resolver) bool { return r.Mutation == mutation })
+}
+
+// Types are the model types in the order of the API.
+func (s *Schema) Types() []*datamodel.Type {
+	types := make([]*datamodel.Type, len(s.models))
+	for i, m := range s.models {
+		types[i] = m.Type
+	}
+	return types
+}
+
+// ModelType looks a model type up by its name: the type condition of a fragment.
+func (s *Schema) ModelType(name string) *datamodel.Type {
+	if m := s.modelNamed(name); m != nil {
+		return m.Type
+	}
+	return nil
+}
+
+// IsNode says that a name is the interface that every model type implements
+// (data-api §2.1).
+func IsNode(name string) bool { return name == nodeName }

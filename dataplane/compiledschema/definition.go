@@ -1,0 +1,409 @@
+package compiledschema
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/datamodel"
+)
+
+// form is what a generated type is for.
+type form uint8
+
+const (
+	formQuery form = iota
+	formMutation
+	formSubscription
+	formNode
+	formScalar
+	formEnum
+	formMutationKind
+	formQueryMeta
+	formModel
+	formResolverPayload
+	formRelationPayload
+	formCreate
+	formUpdate
+	formNested
+	formFilter
+	formOrderBy
+	formPreviousValues
+	formSubscriptionPayload
+	formSubscriptionFilter
+	formSubscriptionFilterNode
+	formIntrospection
+)
+
+// The names that do not depend on a model.
+const (
+	queryName        = "Query"
+	mutationName     = "Mutation"
+	subscriptionName = "Subscription"
+	nodeName         = "Node"
+	mutationKindName = "_ModelMutationType"
+	queryMetaName    = "_QueryMeta"
+)
+
+// definition is one type of the API: what a type name means. Only what its form
+// needs is set.
+type definition struct {
+	form     form
+	kind     ast.DefinitionKind
+	name     string
+	model    *model              // the type that it belongs to
+	field    *datamodel.Field    // formNested: the relation field over which nodes are created
+	relation *datamodel.Relation // formRelationPayload
+	enum     *datamodel.Enum     // formEnum
+	resolver *Resolver           // formResolverPayload
+	static   *ast.Definition     // formScalar, formIntrospection: the same for every project
+}
+
+// modelForm names the types that exist once a model: prefix, type name, suffix.
+type modelForm struct {
+	form           form
+	kind           ast.DefinitionKind
+	prefix, suffix string
+}
+
+// modelForms are in the order of the printed schema (data-api §11.2).
+var modelForms = []modelForm{
+	{formModel, ast.Object, "", ""},
+	{formCreate, ast.InputObject, "Create", ""},
+	{formUpdate, ast.InputObject, "Update", ""},
+	{formFilter, ast.InputObject, "", "Filter"},
+	{formOrderBy, ast.Enum, "", "OrderBy"},
+	{formPreviousValues, ast.Object, "", "PreviousValues"},
+	{formSubscriptionPayload, ast.Object, "", "SubscriptionPayload"},
+	{formSubscriptionFilter, ast.InputObject, "", "SubscriptionFilter"},
+	{formSubscriptionFilterNode, ast.InputObject, "", "SubscriptionFilterNode"},
+}
+
+func (f modelForm) name(m *model) string {
+	if f.form == formFilter {
+		return m.filter
+	}
+	return f.prefix + m.Name + f.suffix
+}
+
+func (f modelForm) of(m *model) definition {
+	return definition{form: f.form, kind: f.kind, name: f.name(m), model: m}
+}
+
+// has says whether the form exists for the model: an input type without fields
+// does not (data-api §2.7).
+func (s *Schema) has(f form, m *model) bool {
+	return f != formCreate || !s.isEmpty(createInputs(m))
+}
+
+// typeName is the name of a model's type of the given form.
+func typeName(f form, m *model) string {
+	for _, candidate := range modelForms {
+		if candidate.form == f {
+			return candidate.name(m)
+		}
+	}
+	panic("compiledschema: not a form of models")
+}
+
+// nestedName is the name of the input type that creates nodes over a relation
+// field: <ParentType><parentFieldName><ChildType>. A self relation with two
+// fields uses the field of side B for both (data-api §2.7).
+func nestedName(f *datamodel.Field) string {
+	parent := f.Type.Name
+	if f.Relation.A().Type == f.Relation.B().Type {
+		f = f.Relation.B()
+	}
+	return parent + f.Name + f.Target().Name
+}
+
+// hasNested says whether nodes can be created over a relation field: not when
+// the created node would have nothing to write (data-api §2.7).
+func (s *Schema) hasNested(f *datamodel.Field) bool {
+	return !s.isEmpty(s.nestedInputs(f))
+}
+
+// payloadName is the name of a relation mutation's payload type (data-api §2.9).
+func payloadName(kind RootKind, r *datamodel.Relation) string {
+	return strings.ToUpper(rootPrefix(kind)[:1]) + rootPrefix(kind)[1:] + r.Name + payloadSuffix
+}
+
+const payloadSuffix = "Payload"
+
+// definitions are all types of the API in the order of the printed schema
+// (data-api §11.2), without the types that GraphQL itself defines.
+func (s *Schema) definitions() iter.Seq[definition] {
+	return func(yield func(definition) bool) {
+		for _, name := range []string{queryName, mutationName, subscriptionName, nodeName} {
+			if d, ok := s.fixed(name); ok && !yield(d) {
+				return
+			}
+		}
+		for _, name := range customScalars {
+			if d, ok := s.scalar(name); ok && !yield(d) {
+				return
+			}
+		}
+		for _, e := range s.enums {
+			if !yield(enumDefinition(e)) {
+				return
+			}
+		}
+		for _, name := range []string{mutationKindName, queryMetaName} {
+			if d, ok := s.fixed(name); ok && !yield(d) {
+				return
+			}
+		}
+		for _, f := range modelForms {
+			for _, m := range s.models {
+				if s.has(f.form, m) && !yield(f.of(m)) {
+					return
+				}
+			}
+			switch f.form {
+			case formModel: // payloads stand between the models and their inputs
+				for _, r := range s.resolvers {
+					if !yield(resolverDefinition(r)) {
+						return
+					}
+				}
+				for root := range s.relationRoots() {
+					if !yield(relationDefinition(root)) {
+						return
+					}
+				}
+			case formUpdate:
+				for d := range s.nestedDefinitions() {
+					if !yield(d) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// nestedDefinitions are the nested create types, by type, to-one fields first.
+// The two fields of a self relation share one.
+func (s *Schema) nestedDefinitions() iter.Seq[definition] {
+	return func(yield func(definition) bool) {
+		for _, m := range s.models {
+			for _, list := range []bool{false, true} {
+				for _, f := range m.fields {
+					if !f.IsRelation() || f.List != list || !s.hasNested(f) || s.isTwin(f) {
+						continue
+					}
+					if !yield(nestedDefinition(m, f)) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// isTwin says that the other field of a self relation already gave the nested
+// type that this one uses.
+func (s *Schema) isTwin(f *datamodel.Field) bool {
+	r := f.Relation
+	return r.A().Type == r.B().Type && !r.SameField() && f.Side == datamodel.SideA
+}
+
+func nestedDefinition(m *model, f *datamodel.Field) definition {
+	return definition{form: formNested, kind: ast.InputObject, name: nestedName(f), model: m, field: f}
+}
+
+func enumDefinition(e *datamodel.Enum) definition {
+	return definition{form: formEnum, kind: ast.Enum, name: e.Name, enum: e}
+}
+
+func resolverDefinition(r *Resolver) definition {
+	return definition{form: formResolverPayload, kind: ast.Object, name: r.Payload.Name, resolver: r}
+}
+
+func relationDefinition(root Root) definition {
+	return definition{form: formRelationPayload, kind: ast.Object, name: payloadName(root.Kind, root.Relation), relation: root.Relation}
+}
+
+// fixed looks up the types whose names do not depend on a model.
+func (s *Schema) fixed(name string) (definition, bool) {
+	hasModels := len(s.models) > 0
+	switch name {
+	case queryName:
+		return definition{form: formQuery, kind: ast.Object, name: name}, true
+	case mutationName:
+		return definition{form: formMutation, kind: ast.Object, name: name}, hasModels || s.hasResolver(true)
+	case subscriptionName:
+		return definition{form: formSubscription, kind: ast.Object, name: name}, hasModels
+	case nodeName:
+		return definition{form: formNode, kind: ast.Interface, name: name}, true
+	case mutationKindName:
+		return definition{form: formMutationKind, kind: ast.Enum, name: name}, hasModels
+	case queryMetaName:
+		return definition{form: formQueryMeta, kind: ast.Object, name: name}, hasModels
+	}
+	return definition{}, false
+}
+
+// definition parses a type name back to what it means.
+func (s *Schema) definition(name string) (definition, bool) {
+	if strings.HasPrefix(name, "__") {
+		if static := introspectionTypes[name]; static != nil {
+			return definition{form: formIntrospection, kind: static.Kind, name: name, static: static}, true
+		}
+		return definition{}, false
+	}
+	if d, ok := s.fixed(name); ok {
+		return d, true
+	}
+	if d, ok := s.scalar(name); ok {
+		return d, true
+	}
+	for _, f := range modelForms {
+		if m := s.modelBetween(name, f.prefix, f.suffix); m != nil && s.has(f.form, m) {
+			return f.of(m), true
+		}
+	}
+	if e := s.enum(name); e != nil {
+		return enumDefinition(e), true
+	}
+	for _, r := range s.resolvers {
+		if r.Payload.Name == name {
+			return resolverDefinition(r), true
+		}
+	}
+	if d, ok := s.relationPayload(name); ok {
+		return d, true
+	}
+	return s.nested(name)
+}
+
+// modelBetween finds the model whose name stands between prefix and suffix.
+func (s *Schema) modelBetween(name, prefix, suffix string) *model {
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return nil
+	}
+	if rest, ok = strings.CutSuffix(rest, suffix); !ok {
+		return nil
+	}
+	return s.modelNamed(rest)
+}
+
+func (s *Schema) relationPayload(name string) (definition, bool) {
+	rest, ok := strings.CutSuffix(name, payloadSuffix)
+	if !ok || rest == "" {
+		return definition{}, false
+	}
+	rest = strings.ToLower(rest[:1]) + rest[1:] // the mutation's name
+	root, ok := s.MutationRoot(rest)
+	if !ok || root.Relation == nil {
+		return definition{}, false
+	}
+	d := relationDefinition(root)
+	return d, d.name == name
+}
+
+// nested finds the relation field that a nested create type is for, by trying
+// every type name that the name can begin with.
+func (s *Schema) nested(name string) (definition, bool) {
+	for end := 1; end < len(name); end++ {
+		m := s.modelNamed(name[:end])
+		if m == nil {
+			continue
+		}
+		for _, f := range m.fields {
+			if f.IsRelation() && !s.isTwin(f) && nestedFits(f, name[end:]) && s.hasNested(f) {
+				return nestedDefinition(m, f), true
+			}
+		}
+	}
+	return definition{}, false
+}
+
+// nestedFits says that nestedName(f) is its type's name and rest, without
+// building the name.
+func nestedFits(f *datamodel.Field, rest string) bool {
+	rest, ok := strings.CutPrefix(rest, f.Name)
+	return ok && rest == f.Target().Name
+}
+
+// enumValue is one value of an enum type.
+type enumValue struct{ name, description string }
+
+// values are the values of an enum type in order.
+func (s *Schema) values(d definition) iter.Seq[enumValue] {
+	return func(yield func(enumValue) bool) {
+		switch d.form {
+		case formEnum:
+			for _, v := range d.enum.Values {
+				if !yield(enumValue{name: v}) {
+					return
+				}
+			}
+		case formMutationKind:
+			for _, v := range mutationKinds {
+				if !yield(enumValue{name: v}) {
+					return
+				}
+			}
+		case formOrderBy:
+			for _, f := range d.model.fields {
+				if isSortable(f) && (!yield(enumValue{name: f.Name + ascending}) || !yield(enumValue{name: f.Name + descending})) {
+					return
+				}
+			}
+		case formIntrospection:
+			for _, v := range d.static.EnumValues {
+				if !yield(enumValue{name: v.Name, description: v.Description}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// hasValue says whether an enum type has a value.
+func (s *Schema) hasValue(d definition, value string) bool {
+	if d.form == formOrderBy {
+		_, _, ok := s.OrderBy(d.model.Type, value)
+		return ok
+	}
+	for v := range s.values(d) {
+		if v.name == value {
+			return true
+		}
+	}
+	return false
+}
+
+// mutationKinds are the values of _ModelMutationType (data-api §4.1).
+var mutationKinds = []string{"CREATED", "UPDATED", "DELETED"}
+
+// customScalars are the scalars that the SDL declares, in its order.
+var customScalars = []string{"DateTime", "Json", "Password"}
+
+// builtInScalars are the scalars of GraphQL itself.
+var builtInScalars = []string{"Boolean", "Float", "ID", "Int", "String"}
+
+// scalarNames are the API names of the data model's scalars.
+var scalarNames = [...]string{
+	datamodel.String: "String", datamodel.Int: "Int", datamodel.Float: "Float", datamodel.Boolean: "Boolean",
+	datamodel.DateTime: "DateTime", datamodel.JSON: "Json", datamodel.ID: "ID", datamodel.Password: "Password",
+}
+
+// scalar looks up a scalar that the API uses.
+func (s *Schema) scalar(name string) (definition, bool) {
+	if i := slices.Index(scalarNames[:], name); i <= 0 || !s.scalars.has(datamodel.Scalar(i)) {
+		return definition{}, false
+	}
+	return definition{form: formScalar, kind: ast.Scalar, name: name, static: scalarTypes[name]}, true
+}
+
+// scalarSet is a set of the data model's scalars.
+type scalarSet uint16
+
+func (set scalarSet) has(s datamodel.Scalar) bool { return set&(1<<s) != 0 }
+func (set *scalarSet) add(s datamodel.Scalar)     { *set |= 1 << s }

@@ -1,0 +1,33 @@
+// Package compiledschema is the API schema of a project, kept as what it follows
+// from: the data model.
+//
+// In: a data model, its layout, the schema extensions of resolver functions and
+// the permissions. Out: a Schema that knows what every generated name means
+// (data-api §2, §4.1) without holding the generated types: a type name such as
+// PostFilter is parsed back to the model it belongs to. On demand it writes the
+// whole schema as SDL, answers introspection, or materialises the few types that
+// one document names, so that the parser's validation rules can run on them.
+//
+// The package reads in this order:
+//
+//	compile.go       what is kept of a project, and what is refused
+//	resolver.go      one resolver function's schema extension (platform §2.9)
+//	definition.go    every type that a project has: forms, names, order
+//	roots.go         the fields of Query, Mutation and Subscription
+//	members.go       the fields of the other object types
+//	inputs.go        arguments and input fields
+//	filters.go       the operators of filters
+//	materialize.go   the small schema of one document
+//	validate.go      which rules run on it; rules.go and merge.go are our own
+//	introspection.go answers to __schema and __type
+//	print.go         SDL
+//	coerce.go        what the input types mean to coercion
+//
+// The rules that generate names and types are written once, as forms and
+// sequences; lookups, SDL, introspection and materialisation all read those. The
+// Relay API will be a second set of root, member and input forms over the same
+// model.
+//
+// Callers: the control plane compiles before it publishes a release; the
+// operation stage validates; the planner asks for the meaning of names.
+package compiledschema
