@@ -162,3 +162,28 @@ func (m *DataModel) Relation(name string) *Relation {
 	}
 	return nil
 }
+
+var scalarTexts = [...]string{
+	String: "String", Int: "Int", Float: "Float", Boolean: "Boolean",
+	DateTime: "DateTime", JSON: "Json", ID: "ID", Password: "Password",
+}
+
+// String is the scalar's name in SDL; "" for NotScalar.
+func (s Scalar) String() string {
+	if int(s) >= len(scalarTexts) {
+		return ""
+	}
+	return scalarTexts[s]
+}
+
+// TypeName is the name of the field's scalar, enum or target type.
+func (f *Field) TypeName() string {
+	switch {
+	case f.Enum != nil:
+		return f.Enum.Name
+	case f.Relation != nil:
+		return f.Target().Name
+	default:
+		return f.Scalar.String()
+	}
+}
