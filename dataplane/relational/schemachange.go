@@ -17,3 +17,23 @@ type (
 
 func (CreateTable) schemaChange() {}
 func (AddColumn) schemaChange()   {}
+
+// Create lists the steps that make a layout from nothing: tables first, then
+// what points from one to another, then the join tables.
+func (l *Layout) Create() []SchemaChange {
+	var steps []SchemaChange
+	for _, t := range l.Tables {
+		steps = append(steps, CreateTable{t})
+	}
+	for _, t := range l.Tables {
+		for _, c := range t.Columns {
+			if c.References != nil {
+				steps = append(steps, AddColumn{c})
+			}
+		}
+	}
+	for _, t := range l.Joins {
+		steps = append(steps, CreateTable{t})
+	}
+	return steps
+}

@@ -1,0 +1,245 @@
+// Package dataplane answers the requests of projects' APIs. It keeps no state
+// of its own: what it knows of a project it reads from the directory and the
+// releases, and may forget at any time.
+//
+//	transport -> directory.Lookup -> authn -> compiledschema.Cache -> operation
+//	          -> planner -> dialect -> executor -> response
+//
+// In: HTTP requests, a directory, published releases and databases. Out: HTTP
+// answers. Callers: cmd wires New and serves Handler.
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/internal/executor"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/operation"
+	"icehouse/dataplane/internal/planner"
+	"icehouse/dataplane/internal/response"
+	"icehouse/dataplane/internal/transport"
+	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
+)
+
+// Limits protect the server from documents made to hurt it.
+type Limits = operation.Limits
+
+// DefaultLimits admit everything that real services were seen to send.
+func DefaultLimits() Limits { return operation.DefaultLimits() }
+
+// Admins knows the tokens that may do everything in a project (data-api §7.2).
+type Admins interface {
+	IsProjectAdmin(ctx context.Context, project tenancy.ProjectID, token string) (bool, error)
+}
+
+// Config is what the data plane needs. Zero values of bounds take defaults.
+type Config struct {
+	Directory *directory.Directory
+	Releases  compiledschema.Releases
+	// Database opens the placement's database; it is called for each request.
+	Database func(tenancy.Placement) (*database.DB, error)
+	Admins   Admins
+	Log      *slog.Logger
+	Clock    func() time.Time
+
+	Limits        Limits
+	SchemaBytes   uint64        // compiled schemas kept; default 256 MiB
+	DocumentBytes uint64        // documents kept; default 64 MiB
+	PlanBytes     uint64        // plans kept; default 64 MiB
+	BodyBytes     int64         // of a request; default 10 MiB (data-api §5.4)
+	Timeout       time.Duration // of a request; default 45 s
+	Region        string        // first part of request ids; default local
+}
+
+func (c *Config) complete() {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits()
+	}
+	if c.SchemaBytes == 0 {
+		c.SchemaBytes = 256 << 20
+	}
+	if c.DocumentBytes == 0 {
+		c.DocumentBytes = 64 << 20
+	}
+	if c.PlanBytes == 0 {
+		c.PlanBytes = 64 << 20
+	}
+	if c.BodyBytes == 0 {
+		c.BodyBytes = 10 << 20
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 45 * time.Second
+	}
+	if c.Region == "" {
+		c.Region = "local"
+	}
+}
+
+// DataPlane serves projects.
+type DataPlane struct {
+	config    Config
+	schemas   *compiledschema.Cache
+	documents *operation.Cache
+	plans     *otter.Cache[planKey, *planner.Plan]
+}
+
+// planKey is what a plan depends on. The document stands for project and
+// release.
+type planKey struct {
+	document uint64
+	shape    string
+	admin    bool
+}
+
+// New makes a data plane.
+func New(c Config) *DataPlane {
+	c.complete()
+	return &DataPlane{
+		config:    c,
+		schemas:   compiledschema.NewCache(c.Releases, c.SchemaBytes),
+		documents: operation.NewCache(c.Limits, c.DocumentBytes),
+		plans: otter.Must(&otter.Options[planKey, *planner.Plan]{
+			MaximumWeight: c.PlanBytes,
+			Weigher:       func(k planKey, p *planner.Plan) uint32 { return p.Bytes() + uint32(len(k.shape)) }, //nolint:gosec // shapes are bounded by the body
+		}),
+	}
+}
+
+// Handler serves /simple/v1/.
+func (d *DataPlane) Handler() http.Handler {
+	return transport.Handler((*pipeline)(d), transport.Options{
+		BodyBytes: d.config.BodyBytes,
+		Timeout:   d.config.Timeout,
+		Region:    d.config.Region,
+		BatchSize: 8,
+	}, d.config.Log)
+}
+
+// pipeline is the way of a request through the stages.
+type pipeline DataPlane
+
+func (p *pipeline) Project(ctx context.Context, idOrAlias string) (directory.Entry, error) {
+	return p.config.Directory.Lookup(ctx, idOrAlias)
+}
+
+func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.Request) transport.Answer {
+	schema, err := p.schemas.Get(ctx, c.Project.Project, c.Project.Release)
+	if err != nil {
+		return p.failed(ctx, c, err)
+	}
+	prepared, err := p.documents.Prepare(schema, r)
+	if err != nil {
+		return p.failed(ctx, c, err)
+	}
+	if f := locked(c.Project, prepared.Document.Operation.Operation); f != nil {
+		return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID)}
+	}
+	result, err := p.run(ctx, c, schema, prepared)
+	if err != nil {
+		var literal *planner.LiteralError
+		if errors.As(err, &literal) {
+			if invalid := p.documents.Validate(schema, r); invalid != nil {
+				return p.failed(ctx, c, invalid)
+			}
+		}
+		return p.failed(ctx, c, err)
+	}
+	if len(result.Errors) == 0 {
+		out := make([]byte, 0, len(result.Data)+len(`{"data":}`))
+		return transport.Answer{Body: append(append(append(out, `{"data":`...), result.Data...), '}')}
+	}
+	p.logUnexpected(ctx, c, result.Errors)
+	return transport.Answer{Body: response.AppendErrors(nil, result.Data, result.Errors, c.RequestID, func(field int) (int, int) {
+		return operation.Locate(r.Query, field)
+	})}
+}
+
+func locked(e directory.Entry, op ast.Operation) *fault.Fault {
+	switch {
+	case e.QueriesLocked && op != ast.Mutation:
+		return fault.New(fault.QueriesLocked, "Queries are not allowed for the project with id '%s'", e.Project)
+	case e.MutationsLocked && op == ast.Mutation:
+		return fault.New(fault.MutationsLocked, "The project '%s' is currently in read-only mode. Please try again in a few minutes", e.Project)
+	}
+	return nil
+}
+
+func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared) (executor.Result, error) {
+	scope, err := c.Project.Scope()
+	if err != nil {
+		return executor.Result{}, err
+	}
+	db, err := p.config.Database(c.Project.Placement)
+	if err != nil {
+		return executor.Result{}, err
+	}
+	admin := false
+	if !schema.Open() && c.Token != "" { // where everything is open nothing depends on who asks
+		if admin, err = p.config.Admins.IsProjectAdmin(ctx, c.Project.Project, c.Token); err != nil {
+			return executor.Result{}, err
+		}
+	}
+	key := planKey{prepared.Document.ID, prepared.Shape, admin}
+	plan, ok := p.plans.GetIfPresent(key)
+	if !ok {
+		plan, err = planner.Make(prepared, planner.Target{Dialect: db.Dialect(), Namespace: scope.Namespace(), Admin: admin})
+		if err != nil {
+			return executor.Result{}, err
+		}
+		p.plans.Set(key, plan)
+	}
+	e := executor.Executor{DB: db, Clock: p.config.Clock}
+	return e.Run(ctx, scope, plan, prepared, func(out []byte, f *ast.Field) ([]byte, error) {
+		out, err := schema.WriteIntrospection(out, f, prepared.Variables, prepared.Document.Fragments)
+		if errors.Is(err, compiledschema.ErrIntrospectionTooLarge) {
+			return out, &fault.Fault{Code: fault.BadArguments, Message: err.Error(), Cause: err}
+		}
+		return out, err
+	})
+}
+
+// failed is the answer when nothing was executed.
+func (p *pipeline) failed(ctx context.Context, c transport.Caller, err error) transport.Answer {
+	var syntax *operation.SyntaxError
+	var invalid *operation.Invalid
+	switch {
+	case errors.As(err, &syntax):
+		return transport.Answer{Body: response.AppendSyntax(nil, syntax.Error())}
+	case errors.As(err, &invalid):
+		return transport.Answer{Body: response.AppendInvalid(nil, invalid.Errors)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return transport.Answer{Body: response.AppendEnvelope(nil, fault.New(fault.TookTooLong, "The request took too long: it needed more time than the %s that a request may take.", p.config.Timeout), c.RequestID)}
+	case errors.Is(err, context.Canceled):
+		return transport.Answer{} // nobody is there to read it
+	}
+	f := fault.Of(err)
+	if !response.Public(f) {
+		p.config.Log.ErrorContext(ctx, "request failed", "error", err, "project", c.Project.Project, "release", c.Project.Release, "requestId", c.RequestID)
+	}
+	return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID), Broken: !response.Public(f)}
+}
+
+// logUnexpected logs what the client is not shown, once, here at the edge.
+func (p *pipeline) logUnexpected(ctx context.Context, c transport.Caller, errs []response.Error) {
+	for _, e := range errs {
+		if !response.Public(e.Fault) {
+			p.config.Log.ErrorContext(ctx, "field failed", "error", e.Fault.Cause, "path", e.Path, "project", c.Project.Project, "release", c.Project.Release, "requestId", c.RequestID)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+// Package dataplanetest is the specification of the APIs of projects, as cases
+// that run against every context: the same requests must get the same answers on
+// each database.
+//
+// In: txtar files, each one behaviour: a data model, requests and their answers,
+// and the SQL that answers them in each dialect. Out: test failures, or, with
+// -update, the files written anew from the reference context. Callers: the tests
+// of this package and of rooms that serve the same API in another way.
+package dataplanetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"icehouse/dataplane"
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/relational"
+	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
+	"icehouse/tenancy/isolation"
+)
+
+// Context is one way to serve projects.
+type Context struct {
+	Name string // of the context, and of its dialect in golden files
+	DB   *database.DB
+}
+
+// Clock is the time of every request of a case.
+var Clock = time.Date(2017, 11, 30, 12, 0, 0, 123_000_000, time.UTC)
+
+// Project is a deployed data model behind its endpoint.
+type Project struct {
+	ID      tenancy.ProjectID
+	Scope   isolation.Scope
+	Schema  *compiledschema.Schema
+	Handler http.Handler
+	Log     *Log
+}
+
+// Deploy makes a project of a data model with open permissions, without a
+// control plane. It is dropped when the test ends.
+func Deploy(t testing.TB, c Context, sdl string, resolvers ...compiledschema.ResolverSource) *Project {
+	t.Helper()
+	parsed, problems := datamodel.Parse(sdl)
+	if len(problems) > 0 {
+		t.Fatalf("data model: %v", problems)
+	}
+	release := compiledschema.Release{
+		Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Resolvers: resolvers, Open: true,
+	}
+	return DeployRelease(t, c, release)
+}
+
+// DeployRelease serves a release from an empty database.
+func DeployRelease(t testing.TB, c Context, release compiledschema.Release) *Project {
+	t.Helper()
+	ctx := t.Context()
+	id := tenancy.ProjectID(tenancy.NewID())
+	scope, err := isolation.ForProject(id, tenancy.DefaultPlacement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DB.Provision(ctx, scope); err != nil {
+		t.Fatalf("provision: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.DB.Drop(context.WithoutCancel(ctx), scope); err != nil {
+			t.Errorf("drop: %v", err)
+		}
+	})
+	var ddl []string
+	for _, step := range release.Layout.Create() {
+		ddl = append(ddl, c.DB.Dialect().Schema(scope.Namespace(), step)...)
+	}
+	if err := c.DB.Migrate(ctx, scope, ddl); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	data, err := compiledschema.EncodeRelease(release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := release.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &Log{}
+	plane := dataplane.New(dataplane.Config{
+		Directory: directory.New(single{directory.Entry{Project: id, Placement: tenancy.DefaultPlacement, Release: 1}}, directory.Options{TTL: time.Hour}),
+		Releases:  published(data),
+		Database:  func(tenancy.Placement) (*database.DB, error) { return c.DB, nil },
+		Admins:    noAdmins{},
+		Log:       slog.New(slog.NewTextHandler(log, nil)),
+		Clock:     func() time.Time { return Clock },
+	})
+	return &Project{ID: id, Scope: scope, Schema: schema, Handler: plane.Handler(), Log: log}
+}
+
+type single struct{ entry directory.Entry }
+
+func (s single) FindProject(_ context.Context, idOrAlias string) (directory.Entry, error) {
+	if idOrAlias != string(s.entry.Project) {
+		return directory.Entry{}, tenancy.ErrUnknownProject
+	}
+	return s.entry, nil
+}
+
+type published []byte
+
+func (p published) Release(context.Context, tenancy.ProjectID, int64) ([]byte, error) { return p, nil }
+
+type noAdmins struct{}
+
+func (noAdmins) IsProjectAdmin(context.Context, tenancy.ProjectID, string) (bool, error) {
+	return false, nil
+}
+
+// Log keeps what the data plane logged: unexpected failures show there.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// Request is the body of a request.
+type Request struct {
+	Query         string          `json:"query"`
+	Variables     json.RawMessage `json:"variables,omitempty"`
+	OperationName string          `json:"operationName,omitempty"`
+}
+
+// Do sends one GraphQL request and returns status and body.
+func (p *Project) Do(t testing.TB, r Request) (int, string) {
+	t.Helper()
+	body, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Post(t, "", string(body))
+}
+
+// Post sends a body to the Simple API.
+func (p *Project) Post(t testing.TB, path, body string) (int, string) {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/simple/v1/"+string(p.ID)+path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	p.Handler.ServeHTTP(w, request)
+	answer, err := io.ReadAll(w.Result().Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, string(answer)
+}
+
+// names replaces what differs from run to run: ids by the order in which they
+// appear, request ids by one word.
+type names struct {
+	byID map[string]string
+	ids  map[string]string
+}
+
+var (
+	requestIDs = regexp.MustCompile(`[a-z0-9-]+:simple:c[a-z0-9]{24}`)
+	cuids      = regexp.MustCompile(`\bc[a-z0-9]{24}\b`)
+)
+
+func (n *names) hide(text string) string {
+	text = requestIDs.ReplaceAllString(text, "<request>")
+	return cuids.ReplaceAllStringFunc(text, func(id string) string {
+		if name, ok := n.byID[id]; ok {
+			return name
+		}
+		name := fmt.Sprintf("<id%d>", len(n.byID)+1)
+		n.byID[id], n.ids[name] = name, id
+		return name
+	})
+}
+
+// show puts the real ids back into a request.
+func (n *names) show(text string) string {
+	for name, id := range n.ids {
+		text = strings.ReplaceAll(text, name, id)
+	}
+	return text
+}
+
+// pretty indents JSON and keeps the order of its keys.
+func pretty(text string) string {
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(text), "", "  "); err != nil {
+		return text + "\n"
+	}
+	return out.String() + "\n"
+}

@@ -1,0 +1,251 @@
+// Package executor runs a plan's statements for one request.
+//
+// In: the tenant's Scope, a planner.Plan and the Prepared request. Out: the
+// bytes of data and the errors. A query is one statement; each root field of a
+// mutation is one transaction, in order, and a failed one does not stop the next
+// (data-api §2.13). Callers: the data plane's pipeline.
+package executor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/operation"
+	"icehouse/dataplane/internal/planner"
+	"icehouse/dataplane/internal/response"
+	"icehouse/tenancy/isolation"
+)
+
+// Executor runs plans on one database.
+type Executor struct {
+	DB    *database.DB
+	Clock func() time.Time
+}
+
+// Result is what a request gets.
+type Result struct {
+	Data   []byte
+	Errors []response.Error
+}
+
+// Run runs a plan. inspect writes introspection values. The error is a
+// *planner.LiteralError when the text must be validated again, or the context's.
+func (e *Executor) Run(ctx context.Context, scope isolation.Scope, plan *planner.Plan, prepared *operation.Prepared, inspect func([]byte, *ast.Field) ([]byte, error)) (Result, error) {
+	r := &run{
+		Executor: e, ctx: ctx, scope: scope, prepared: prepared, inspect: inspect,
+		binding: &planner.Binding{Prepared: prepared, Now: e.Clock().UTC().Truncate(time.Millisecond)},
+	}
+	if plan.Read != nil {
+		return r.read(plan)
+	}
+	return r.writes(plan)
+}
+
+type run struct {
+	*Executor
+	ctx      context.Context
+	scope    isolation.Scope
+	prepared *operation.Prepared
+	binding  *planner.Binding
+	inspect  func([]byte, *ast.Field) ([]byte, error)
+}
+
+func (r *run) statement(s *planner.Step) (database.Statement, error) {
+	args, err := r.binding.Args(s.Params)
+	return database.Statement{Statement: s.Statement, Args: args}, err
+}
+
+func (r *run) read(plan *planner.Plan) (Result, error) {
+	data := plan.Read.Constant
+	failed, err := r.checks(plan.Root)
+	if err != nil {
+		return Result{}, err
+	}
+	if step := plan.Read.Step; step != nil {
+		statement, err := r.statement(step)
+		if err == nil {
+			data, err = r.DB.Query(r.ctx, r.scope, statement)
+		}
+		if err != nil {
+			if stop := r.stops(err); stop != nil {
+				return Result{}, stop
+			}
+			root := plan.Root.Children[0]
+			return Result{Data: []byte("null"), Errors: []response.Error{{Fault: fault.Of(err), Path: []any{root.Key}, Field: root.Field}}}, nil
+		}
+	}
+	if !plan.Read.Rewrite && len(failed) == 0 {
+		return Result{Data: data}, nil
+	}
+	data, errs, err := r.completer(failed).Complete(data, plan.Root)
+	if err != nil {
+		return Result{Data: []byte("null"), Errors: []response.Error{{Fault: fault.Of(err), Field: -1}}}, nil
+	}
+	return Result{Data: data, Errors: errs}, nil
+}
+
+// stops returns the errors that end the whole request.
+func (r *run) stops(err error) error {
+	var literal *planner.LiteralError
+	if errors.As(err, &literal) {
+		return err
+	}
+	return r.ctx.Err()
+}
+
+func (r *run) completer(failed map[*planner.PageCheck]*fault.Fault) *response.Completer {
+	return &response.Completer{
+		Failed:  func(c *planner.PageCheck) *fault.Fault { return failed[c] },
+		Inspect: r.inspect,
+	}
+}
+
+// checks looks at the pagination arguments of all lists below a node. The map is
+// nil when none is bad.
+func (r *run) checks(n *planner.Node) (map[*planner.PageCheck]*fault.Fault, error) {
+	var failed map[*planner.PageCheck]*fault.Fault
+	var walk func(n *planner.Node) error
+	walk = func(n *planner.Node) error {
+		if n.Check != nil {
+			if err := r.binding.Check(n.Check); err != nil {
+				var f *fault.Fault
+				if !errors.As(err, &f) {
+					return err
+				}
+				if failed == nil {
+					failed = map[*planner.PageCheck]*fault.Fault{}
+				}
+				failed[n.Check] = f
+			}
+		}
+		for _, child := range n.Children {
+			if err := walk(child); err != nil {
+				return err
+			}
+		}
+		for _, option := range n.Options {
+			for _, child := range option {
+				if err := walk(child); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return failed, walk(n)
+}
+
+func (r *run) writes(plan *planner.Plan) (Result, error) {
+	out := []byte{'{'}
+	var errs []response.Error
+	isNull := false
+	for i, w := range plan.Writes {
+		value, failures, err := r.write(w)
+		if err != nil {
+			return Result{}, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, '"'), w.Node.Key...), `":`...)
+		out = append(out, value...)
+		errs = append(errs, failures...)
+		isNull = isNull || w.Node.NonNull && string(value) == "null"
+	}
+	if isNull {
+		return Result{Data: []byte("null"), Errors: errs}, nil
+	}
+	return Result{Data: append(out, '}'), Errors: errs}, nil
+}
+
+// write runs one root field and returns the JSON of its value.
+func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
+	value, errs, err := r.sequence(w)
+	if err == nil {
+		return value, errs, nil
+	}
+	if stop := r.stops(err); stop != nil {
+		return nil, nil, stop
+	}
+	return []byte("null"), []response.Error{{Fault: fault.Of(err), Path: []any{w.Node.Key}, Field: w.Node.Field}}, nil
+}
+
+func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
+	if w.Choose == nil {
+		return r.steps(w, w.Found, func(statements []database.Statement) ([][]byte, error) {
+			return r.DB.Batch(r.ctx, r.scope, statements)
+		})
+	}
+	probe, err := r.statement(w.Choose)
+	if err != nil {
+		return nil, nil, err
+	}
+	var value []byte
+	var errs []response.Error
+	err = r.DB.Transact(r.ctx, r.scope, func(tx database.Tx) error {
+		found, err := tx.Batch(r.ctx, []database.Statement{probe})
+		if err != nil {
+			return err
+		}
+		sequence := w.Found
+		if string(inner(found[0])) == "null" {
+			sequence = w.Missing
+		}
+		value, errs, err = r.steps(w, sequence, func(statements []database.Statement) ([][]byte, error) {
+			return tx.Batch(r.ctx, statements)
+		})
+		return err
+	})
+	return value, errs, err
+}
+
+func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database.Statement) ([][]byte, error)) ([]byte, []response.Error, error) {
+	if s.Fault != nil {
+		return nil, nil, s.Fault
+	}
+	if len(s.Steps) == 0 { // __typename
+		return []byte(`"Mutation"`), nil, nil
+	}
+	failed, err := r.checks(w.Node)
+	if err != nil {
+		return nil, nil, err
+	}
+	statements := make([]database.Statement, len(s.Steps))
+	for i, step := range s.Steps {
+		if statements[i], err = r.statement(step); err != nil {
+			return nil, nil, err
+		}
+	}
+	results, err := batch(statements)
+	if err != nil {
+		if r.ctx.Err() != nil {
+			return nil, nil, err
+		}
+		return nil, nil, s.Explain(err, r.prepared.Document.Schema, r.DB.Dialect())
+	}
+	payload := results[s.Payload]
+	if s.Rewrite || len(failed) > 0 {
+		data, errs, err := r.completer(failed).Complete(payload, &planner.Node{Children: []*planner.Node{w.Node}})
+		if err != nil {
+			return nil, nil, fault.Internal(err)
+		}
+		return inner(data), errs, nil
+	}
+	return inner(payload), nil, nil
+}
+
+// inner cuts the value out of an object with one key.
+func inner(object []byte) []byte {
+	i := bytes.IndexByte(object, ':')
+	j := bytes.LastIndexByte(object, '}')
+	if i < 0 || j < i {
+		return []byte("null")
+	}
+	return bytes.TrimSpace(object[i+1 : j])
+}

@@ -1,0 +1,78 @@
+// Package fault is the error that a client of a project's API sees: a code of
+// the contract, a public text, and a cause that stays inside.
+//
+// Faults are made where the fact is known and presented in one place
+// (response). Callers: every stage of a request.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Codes of the data API (data-api §10). Zero is an unexpected failure.
+const (
+	TookTooLong        = 1000
+	InputUnparsable    = 1001
+	QueriesLocked      = 1002
+	MutationsLocked    = 1003
+	TooManyNodes       = 2041
+	BadArguments       = 3000
+	MalformedID        = 3001
+	NodeMissing        = 3002
+	ValueTooLong       = 3007
+	NotAllowed         = 3008
+	UniqueViolated     = 3010
+	ConnectMissing     = 3011
+	RemoveMissing      = 3013
+	FirstAndLast       = 3014
+	UnknownProject     = 3016
+	ReadOnlyField      = 3019
+	RequiredNull       = 3020
+	VariablesUnparsed  = 3024
+	NegativeFirst      = 3026
+	NegativeLast       = 3027
+	NegativeSkip       = 3028
+	RelationRequired   = 3032
+	ToManyNull         = 3033
+	ValueNotValid      = 3036
+	NotJSON            = 3037
+	FunctionNotRunning = 5000
+)
+
+// Fault is an expected failure with the contract's code, or, with code 0, an
+// unexpected one whose cause is logged and never shown.
+type Fault struct {
+	Code    int
+	Message string
+	Cause   error
+}
+
+// New makes an expected failure.
+func New(code int, format string, args ...any) *Fault {
+	return &Fault{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Internal wraps an unexpected failure.
+func Internal(cause error) *Fault { return &Fault{Cause: cause} }
+
+func (f *Fault) Error() string {
+	if f.Code == 0 {
+		return fmt.Sprintf("internal: %v", f.Cause)
+	}
+	return fmt.Sprintf("%d: %s", f.Code, f.Message)
+}
+
+func (f *Fault) Unwrap() error { return f.Cause }
+
+// Of returns the fault in err, or err as an unexpected one; nil for nil.
+func Of(err error) *Fault {
+	if err == nil {
+		return nil
+	}
+	var f *Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return Internal(err)
+}

@@ -1,0 +1,220 @@
+package operation
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"icehouse/dataplane/coercion"
+	"icehouse/dataplane/compiledschema"
+)
+
+// Request is one GraphQL request (data-api §5.2).
+type Request struct {
+	Query         string
+	OperationName string
+	Variables     map[string]any // as encoding/json decodes them with UseNumber; nil when not given
+}
+
+// Prepared is a request that can be planned and executed.
+type Prepared struct {
+	Document  *Document
+	Literals  []Literal
+	Variables map[string]coercion.Value
+	// Shape is what of the variables changes the plan: which are absent, null,
+	// true or false, which keys and how many items their objects and lists
+	// have, and the values of enums. Values of scalars are no part of it.
+	Shape string
+}
+
+// SyntaxError is a text that is no GraphQL (data-api §5.3: its own envelope).
+type SyntaxError struct{ Err *gqlerror.Error }
+
+func (e *SyntaxError) Error() string {
+	return "Syntax error while parsing GraphQL query. " + e.Err.Error()
+}
+
+// Invalid is a list of validation or variable errors.
+type Invalid struct{ Errors gqlerror.List }
+
+func (e *Invalid) Error() string { return e.Errors.Error() }
+
+// Cache prepares requests and remembers documents. It is bounded in bytes.
+type Cache struct {
+	limits Limits
+	texts  *otter.Cache[textKey, known]     // exact texts
+	forms  *otter.Cache[textKey, *Document] // texts without literals
+}
+
+type textKey struct {
+	schema *compiledschema.Schema
+	text   string
+	name   string
+}
+
+type known struct {
+	document *Document
+	literals []Literal
+}
+
+// documentFactor is about how many bytes of syntax tree a byte of text becomes,
+// as measured by BenchmarkDocumentMemory.
+const documentFactor = 40
+
+// NewCache makes a cache that holds about this many bytes.
+func NewCache(limits Limits, bytes uint64) *Cache {
+	return &Cache{
+		limits: limits,
+		texts: otter.Must(&otter.Options[textKey, known]{
+			MaximumWeight: bytes / 4,
+			Weigher: func(k textKey, v known) uint32 {
+				return uint32(len(k.text) + len(k.name) + 64*len(v.literals) + 128) //nolint:gosec // texts are bounded by Limits
+			},
+		}),
+		forms: otter.Must(&otter.Options[textKey, *Document]{
+			MaximumWeight: bytes / 4 * 3,
+			Weigher: func(k textKey, _ *Document) uint32 {
+				return uint32(documentFactor*len(k.text) + 1024) //nolint:gosec // texts are bounded by Limits
+			},
+		}),
+	}
+}
+
+// Bytes says how full the cache is and how full it may get.
+func (c *Cache) Bytes() (used, limit uint64) {
+	return c.texts.WeightedSize() + c.forms.WeightedSize(), c.texts.GetMaximum() + c.forms.GetMaximum()
+}
+
+// Prepare parses, validates and coerces. Errors are *SyntaxError or *Invalid.
+func (c *Cache) Prepare(schema *compiledschema.Schema, r Request) (*Prepared, error) {
+	key := textKey{schema, r.Query, r.OperationName}
+	k, ok := c.texts.GetIfPresent(key)
+	if !ok {
+		var err error
+		if k, err = c.document(schema, r); err != nil {
+			return nil, err
+		}
+		c.texts.Set(key, k)
+	}
+	p := &Prepared{Document: k.document, Literals: k.literals}
+	if err := p.variables(r.Variables); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Validate checks the exact text again, without caches: for the rare request
+// whose literals a plan can't take.
+func (c *Cache) Validate(schema *compiledschema.Schema, r Request) error {
+	_, err := parse(schema, c.limits, r.Query, r.OperationName, 0)
+	return err
+}
+
+func (c *Cache) document(schema *compiledschema.Schema, r Request) (known, error) {
+	if len(r.Query) > c.limits.TextBytes {
+		return known{}, &Invalid{gqlerror.List{gqlerror.Errorf("The query text has %d bytes. At most %d are allowed.", len(r.Query), c.limits.TextBytes)}}
+	}
+	n, ok := normalize(r.Query)
+	if !ok {
+		if _, err := parse(schema, c.limits, r.Query, r.OperationName, 0); err != nil {
+			return known{}, err
+		}
+		return known{}, &SyntaxError{gqlerror.Errorf("Unexpected character.")}
+	}
+	if err := c.limits.checkText(n); err != nil {
+		return known{}, &Invalid{gqlerror.List{err}}
+	}
+	literals := make([]Literal, len(n.literals))
+	for i, t := range n.literals {
+		l, err := read(r.Query, t)
+		if err != nil {
+			return known{}, &SyntaxError{gqlerror.WrapIfUnwrapped(err)}
+		}
+		literals[i] = l
+	}
+	form := textKey{schema, n.key, r.OperationName}
+	if d, ok := c.forms.GetIfPresent(form); ok {
+		return known{d, literals}, nil
+	}
+	d, err := parse(schema, c.limits, r.Query, r.OperationName, len(literals))
+	if err != nil {
+		return known{}, err
+	}
+	c.forms.Set(form, d)
+	return known{d, literals}, nil
+}
+
+func (p *Prepared) variables(raw map[string]any) error {
+	op := p.Document.Operation
+	if len(op.VariableDefinitions) == 0 {
+		return nil
+	}
+	values, errs := coercion.Variables(p.Document.Schema, op, raw)
+	if len(errs) > 0 {
+		return &Invalid{errs}
+	}
+	p.Variables = values
+	var shape strings.Builder
+	for _, v := range op.VariableDefinitions {
+		value, ok := values[v.Variable]
+		if !ok {
+			shape.WriteByte('a')
+			continue
+		}
+		writeShape(&shape, value, p.Document.enumTyped[v.Variable])
+	}
+	p.Shape = shape.String()
+	return nil
+}
+
+func writeShape(b *strings.Builder, v coercion.Value, enum bool) {
+	switch v := v.(type) {
+	case nil:
+		b.WriteByte('n')
+	case bool:
+		if v {
+			b.WriteByte('t')
+		} else {
+			b.WriteByte('f')
+		}
+	case []any:
+		if !enum && !anyStructured(v) {
+			b.WriteByte('l')
+			return
+		}
+		b.WriteByte('[')
+		for _, item := range v {
+			writeShape(b, item, enum)
+		}
+		b.WriteByte(']')
+	case *coercion.Object:
+		b.WriteByte('{')
+		for _, field := range v.Fields {
+			b.WriteString(field.Name)
+			b.WriteByte(':')
+			writeShape(b, field.Value, false)
+		}
+		b.WriteByte('}')
+	case string:
+		if enum {
+			b.WriteByte('e')
+			b.WriteString(strconv.Quote(v))
+			return
+		}
+		b.WriteByte('v')
+	default: // numbers, dates, Json
+		b.WriteByte('v')
+	}
+}
+
+func anyStructured(items []any) bool {
+	for _, item := range items {
+		switch item.(type) {
+		case *coercion.Object, []any, nil:
+			return true
+		}
+	}
+	return false
+}

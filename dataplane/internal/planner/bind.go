@@ -1,0 +1,381 @@
+package planner
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"golang.org/x/crypto/bcrypt"
+
+	"icehouse/dataplane/coercion"
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/operation"
+	"icehouse/dataplane/relational"
+	"icehouse/tenancy"
+)
+
+// Binding makes the arguments of one request's statements.
+type Binding struct {
+	Prepared *operation.Prepared
+	Now      time.Time // of the request, UTC, whole milliseconds
+	ids      []string
+}
+
+// LiteralError says that a literal of the text is no value of its type: the
+// text must be validated as it stands.
+type LiteralError struct{ Cause error }
+
+func (e *LiteralError) Error() string { return "literal: " + e.Cause.Error() }
+
+// Args makes the arguments of a step. Errors are *fault.Fault or *LiteralError.
+func (b *Binding) Args(params []Param) ([]any, error) {
+	out := make([]any, len(params))
+	for i := range params {
+		v, err := b.arg(&params[i])
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+func (b *Binding) arg(p *Param) (any, error) {
+	v, err := b.resolve(p, p.Source)
+	if err != nil {
+		return nil, err
+	}
+	if p.Type.List {
+		return b.listArg(p, v)
+	}
+	switch p.conv {
+	case folded:
+		return relational.Fold(v.(string)), nil
+	case prefixEnd:
+		if p.Type.Kind == relational.ArgFold {
+			v = relational.Fold(v.(string))
+		}
+		if end, ok := relational.PrefixEnd(v.(string)); ok {
+			return end, nil
+		}
+		return strings.Repeat(string(rune(0x10FFFF)), 64), nil // greater than any real text
+	case nodeID:
+		return checkID(v)
+	case stored:
+		return b.store(p, v)
+	case pageSize:
+		// Values out of bounds are PageCheck's to report; the statement must
+		// still be one that runs.
+		return min(max(v.(int64), 0), MaxNodes), nil
+	}
+	return v, nil
+}
+
+func checkID(v any) (any, error) {
+	id, _ := v.(string)
+	if !tenancy.ValidNodeID(id) {
+		return nil, fault.New(fault.MalformedID, "The given id '%s' is invalid.", id)
+	}
+	return id, nil
+}
+
+// listArg makes a typed slice: []string, []int64, []float64, []bool or
+// []time.Time.
+func (b *Binding) listArg(p *Param, v any) (any, error) {
+	items, ok := v.([]any)
+	if !ok {
+		items = []any{v}
+	}
+	switch p.Type.Kind {
+	case relational.ArgInt:
+		return typed[int64](items)
+	case relational.ArgFloat:
+		return typed[float64](items)
+	case relational.ArgBool:
+		return typed[bool](items)
+	case relational.ArgTime:
+		return typed[time.Time](items)
+	}
+	out := make([]string, len(items))
+	for i, item := range items {
+		s, ok := item.(string)
+		if !ok {
+			return nil, fault.Internal(fmt.Errorf("list item is %T", item))
+		}
+		switch {
+		case p.conv == nodeID:
+			if _, err := checkID(s); err != nil {
+				return nil, err
+			}
+		case p.Type.Kind == relational.ArgFold:
+			s = relational.Fold(s)
+		}
+		out[i] = s
+	}
+	return out, nil
+}
+
+func typed[T any](items []any) (any, error) {
+	out := make([]T, len(items))
+	for i, item := range items {
+		v, ok := item.(T)
+		if !ok {
+			return nil, fault.Internal(fmt.Errorf("list item is %T", item))
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+// resolve finds the coerced value of a source.
+func (b *Binding) resolve(p *Param, s Source) (any, error) {
+	switch s.kind {
+	case fromLiteral:
+		return b.literal(p, b.Prepared.Literals[s.literal])
+	case fromVariable:
+		v := any(b.Prepared.Variables[s.name])
+		for _, step := range s.path {
+			switch step := step.(type) {
+			case string:
+				o, _ := v.(*coercion.Object)
+				if o == nil {
+					return nil, fault.Internal(fmt.Errorf("variable %s has no object at %q", s.name, step))
+				}
+				v, _ = o.Get(step)
+			case int:
+				l, _ := v.([]any)
+				if step >= len(l) {
+					return nil, fault.Internal(fmt.Errorf("variable %s has no item %d", s.name, step))
+				}
+				v = l[step]
+			}
+		}
+		return v, nil
+	case fromNewID:
+		for len(b.ids) <= s.number {
+			b.ids = append(b.ids, tenancy.NewID())
+		}
+		return b.ids[s.number], nil
+	case fromClock:
+		return b.Now, nil
+	case fromItems:
+		items := make([]any, 0, len(s.items))
+		for _, item := range s.items {
+			v, err := b.resolve(p, item)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, v)
+		}
+		return items, nil
+	}
+	if l, ok := s.value.(operation.Literal); ok {
+		return b.literal(p, l)
+	}
+	return s.value, nil
+}
+
+// literal reads a literal of the text as the scalar that its place asks for.
+func (b *Binding) literal(p *Param, l operation.Literal) (any, error) {
+	if p.scalar == datamodel.String || p.scalar == datamodel.ID || p.scalar == datamodel.Password {
+		if l.Kind == ast.StringValue && !strings.ContainsRune(l.Raw, 0) {
+			return l.Raw, nil
+		}
+	}
+	v, err := coercion.Literal(b.Prepared.Document.Schema, ast.NamedType(scalarNames[p.scalar], nil), &ast.Value{Kind: l.Kind, Raw: l.Raw}, nil)
+	if err != nil {
+		return nil, &LiteralError{err}
+	}
+	return v, nil
+}
+
+var scalarNames = map[datamodel.Scalar]string{
+	datamodel.String:   "String",
+	datamodel.Int:      "Int",
+	datamodel.Float:    "Float",
+	datamodel.Boolean:  "Boolean",
+	datamodel.DateTime: "DateTime",
+	datamodel.JSON:     "Json",
+	datamodel.ID:       "ID",
+	datamodel.Password: "Password",
+}
+
+// Sizes of stored values (data-api §1.4).
+const (
+	maxText  = 262_144 // characters
+	maxFloat = 35      // characters of plain decimal text
+)
+
+// store checks a field's value and gives it its stored form.
+func (b *Binding) store(p *Param, v any) (any, error) {
+	if p.field.List {
+		return b.storeList(p, v)
+	}
+	return storeOne(p.field, v)
+}
+
+func tooLong(f *datamodel.Field) *fault.Fault {
+	return fault.New(fault.ValueTooLong, "Value for field %s is too long.", f.Name)
+}
+
+func storeOne(f *datamodel.Field, v any) (any, error) {
+	switch v := v.(type) {
+	case string:
+		if f.Scalar == datamodel.Password {
+			hash, err := bcrypt.GenerateFromPassword(truncated(v), 10)
+			if err != nil {
+				return nil, fault.Internal(err)
+			}
+			return string(hash), nil
+		}
+		if len(v) > maxText && utf8.RuneCountInString(v) > maxText {
+			return nil, tooLong(f)
+		}
+		return v, nil
+	case float64:
+		if len(strconv.FormatFloat(v, 'f', -1, 64)) > maxFloat {
+			return nil, tooLong(f)
+		}
+		return v, nil
+	case coercion.JSON:
+		return storeJSON(f, string(v))
+	default:
+		return v, nil
+	}
+}
+
+// truncated is what of a password bcrypt looks at: 72 bytes.
+func truncated(password string) []byte {
+	if len(password) > 72 {
+		return []byte(password[:72])
+	}
+	return []byte(password)
+}
+
+// storeJSON applies the rule for Json values: a string holds JSON text, and the
+// value must be an object or an array (data-api §2.12).
+func storeJSON(f *datamodel.Field, text string) (any, error) {
+	invalid := func() error {
+		return fault.New(fault.NotJSON, "The value in the field '%s' is not a valid Json: '%s'", f.Name, shortened(text))
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(text)); err != nil {
+		return nil, invalid()
+	}
+	if compact.Len() > 0 && compact.Bytes()[0] == '"' {
+		var inner string
+		if err := json.Unmarshal(compact.Bytes(), &inner); err != nil {
+			return nil, invalid()
+		}
+		compact.Reset()
+		if err := json.Compact(&compact, []byte(inner)); err != nil {
+			return nil, invalid()
+		}
+	}
+	if compact.Len() == 0 || compact.Bytes()[0] != '{' && compact.Bytes()[0] != '[' {
+		return nil, invalid()
+	}
+	if compact.Len() > maxText && utf8.RuneCount(compact.Bytes()) > maxText {
+		return nil, tooLong(f)
+	}
+	return compact.String(), nil
+}
+
+func shortened(text string) string {
+	if len(text) > 200 {
+		return strings.ToValidUTF8(text[:200], "") + "..."
+	}
+	return text
+}
+
+// storeList writes a scalar list as a JSON array.
+func (b *Binding) storeList(p *Param, v any) (any, error) {
+	items, ok := v.([]any)
+	if !ok {
+		items = []any{v}
+	}
+	out := []byte{'['}
+	for i, item := range items {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		one, err := storeOne(p.field, item)
+		if err != nil {
+			return nil, err
+		}
+		if out, err = appendJSON(out, p.field, one); err != nil {
+			return nil, err
+		}
+	}
+	out = append(out, ']')
+	if len(out) > maxText && utf8.RuneCount(out) > maxText {
+		return nil, tooLong(p.field)
+	}
+	return string(out), nil
+}
+
+// TimeFormat is how a DateTime is written (data-api §2.12).
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+func appendJSON(out []byte, f *datamodel.Field, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case string:
+		if f.Scalar == datamodel.JSON {
+			return append(out, v...), nil
+		}
+		var buf bytes.Buffer
+		e := json.NewEncoder(&buf)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(v); err != nil {
+			return nil, fault.Internal(err)
+		}
+		return append(out, bytes.TrimRight(buf.Bytes(), "\n")...), nil
+	case int64:
+		return strconv.AppendInt(out, v, 10), nil
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return append(out, "null"...), nil
+		}
+		b, err := json.Marshal(v)
+		return append(out, b...), err
+	case bool:
+		return strconv.AppendBool(out, v), nil
+	case time.Time:
+		return append(append(append(out, '"'), v.UTC().Format(TimeFormat)...), '"'), nil
+	default:
+		return nil, fault.Internal(fmt.Errorf("a list holds %T", v))
+	}
+}
+
+// Check says what is wrong with the pagination arguments of a list; nil when
+// nothing is.
+func (b *Binding) Check(c *PageCheck) error {
+	for _, one := range []struct {
+		param    *Param
+		negative int
+		name     string
+	}{{c.First, fault.NegativeFirst, "first"}, {c.Last, fault.NegativeLast, "last"}, {c.Skip, fault.NegativeSkip, "skip"}} {
+		if one.param == nil {
+			continue
+		}
+		v, err := b.resolve(one.param, one.param.Source)
+		if err != nil {
+			return err
+		}
+		n, _ := v.(int64)
+		if n < 0 {
+			return fault.New(one.negative, "The '%s' argument must be non negative", one.name)
+		}
+		if n > MaxNodes && one.param != c.Skip {
+			return fault.New(fault.TooManyNodes, "You requested %d nodes. We will only return up to %d nodes per query.", n, MaxNodes)
+		}
+	}
+	return nil
+}

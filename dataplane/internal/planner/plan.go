@@ -1,0 +1,173 @@
+// Package planner turns a valid operation into statements. Its one principle:
+// whatever can be one SQL statement becomes one SQL statement.
+//
+//	operation.Prepared --Plan--> Plan{statements, how to make their arguments, shape of the answer}
+//	Plan + a request's literals and variables --Binding--> arguments
+//
+// In: a Prepared's document and the shape of its variables; never the value of
+// a scalar, so that a plan serves every request of that shape. Out: a Plan.
+// Statements hold names of the layout, response keys and numbered arguments;
+// nothing else of the client's text. Callers: the data plane's pipeline, which
+// keeps plans, and the executor, which runs them.
+package planner
+
+import (
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/relational"
+)
+
+// Plan is how one operation of one shape is answered. Exactly one of Read and
+// Writes is used.
+type Plan struct {
+	Read   *Read
+	Writes []*Write // the root fields of a mutation, in order
+	Root   *Node    // the shape of data
+}
+
+// Bytes is about how much memory the plan takes.
+func (p *Plan) Bytes() uint32 {
+	const node, param = 160, 200
+	bytes := 256 + node*p.Root.count()
+	step := func(s *Step) {
+		if s != nil {
+			bytes += 128 + len(s.Statement.SQL) + param*len(s.Params)
+		}
+	}
+	if p.Read != nil {
+		step(p.Read.Step)
+		bytes += len(p.Read.Constant)
+	}
+	for _, w := range p.Writes {
+		step(w.Choose)
+		for _, sequence := range []*Sequence{w.Found, w.Missing} {
+			if sequence != nil {
+				for _, s := range sequence.Steps {
+					step(s)
+				}
+			}
+		}
+	}
+	return uint32(bytes) //nolint:gosec // bounded by operation.Limits
+}
+
+func (n *Node) count() int {
+	total := 1
+	for _, child := range n.Children {
+		total += child.count()
+	}
+	for _, option := range n.Options {
+		for _, child := range option {
+			total += child.count()
+		}
+	}
+	return total
+}
+
+// Read answers a query operation.
+type Read struct {
+	// Step is the statement whose JSON is data. Without SQL, Constant is data.
+	Step     *Step
+	Constant []byte
+	// Rewrite says that the JSON may not go to the client as it is.
+	Rewrite bool
+}
+
+// Write answers one root field of a mutation.
+type Write struct {
+	Node *Node
+	// Choose decides between the two sequences (updateOrCreate): the sequence
+	// Found when its JSON has a node, else Missing. Without it, Found runs.
+	Choose         *Step
+	Found, Missing *Sequence
+}
+
+// Sequence is the statements of one write, run in one transaction.
+type Sequence struct {
+	Steps   []*Step
+	Payload int          // the step whose JSON has the payload; -1: none
+	Fault   *fault.Fault // known before anything runs
+	Rewrite bool
+}
+
+// Step is one statement, how its arguments are made, and what its failures mean.
+type Step struct {
+	Statement dialect.Statement
+	Params    []Param
+	// OnCheck makes the fault of a failed Guard or Require. value is the id that
+	// Require missed.
+	OnCheck func(value string) *fault.Fault
+	// Deletes says that the step removes a node, so that a violated foreign key
+	// means that another node requires it.
+	Deletes bool
+}
+
+// Node is the shape of one value of the answer.
+type Node struct {
+	Key      string
+	Field    int // position of the field in the text, see operation.Locate
+	NonNull  bool
+	List     bool
+	Item     bool         // items of List are non-null
+	Children []*Node      // of an object or of the objects of a list
+	Fault    *fault.Fault // the value can't be had, whatever the data is
+	Check    *PageCheck   // the value can't be had when this fails for the request
+	Inspect  *ast.Field   // the value is introspection: this field, with all that was selected under its key
+	Options  [][]*Node    // of an interface: the children by what the data is; see TypeKey
+}
+
+// PageCheck are the arguments of a list that must be looked at for each request
+// (data-api §2.11).
+type PageCheck struct {
+	First, Last, Skip *Param // nil: not given, or null
+}
+
+// Source says where a value comes from.
+type Source struct {
+	kind    sourceKind
+	literal int      // position among the request's literals
+	name    string   // variable
+	path    []any    // keys and indexes inside the variable's value
+	value   any      // constant
+	number  int      // which of the ids that this request makes
+	items   []Source // list
+}
+
+type sourceKind uint8
+
+const (
+	fromConstant sourceKind = iota
+	fromLiteral
+	fromVariable
+	fromNewID
+	fromClock
+	fromItems
+)
+
+// Param is how one argument is made.
+type Param struct {
+	Source Source
+	Type   relational.ArgType
+	conv   conversion
+	scalar datamodel.Scalar // what a literal is read as
+	field  *datamodel.Field // whose value it is; for messages
+}
+
+// conversion is what happens to a value on its way to an argument.
+type conversion uint8
+
+const (
+	asIs        conversion = iota
+	folded                 // text for comparing
+	prefixEnd              // the end of the range of texts with this prefix
+	nodeID                 // must be a well-formed id (3001)
+	stored                 // a field's value to be written: sizes, Json, lists, hashes
+	pageSize               // first, last or skip
+	defaultPage            // the most nodes that a list returns
+)
+
+// MaxNodes is how many nodes a list returns at most (data-api §2.11).
+const MaxNodes = 1000

@@ -1,0 +1,352 @@
+package planner
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/operation"
+	"icehouse/dataplane/relational"
+)
+
+// Target is whom and what a plan is made for.
+type Target struct {
+	Dialect   dialect.Dialect
+	Namespace string
+	// Admin requests pass all permission checks (data-api §6.2).
+	Admin bool
+}
+
+// Make plans a prepared operation.
+func Make(prepared *operation.Prepared, target Target) (*Plan, error) {
+	p := &planning{doc: prepared.Document, vars: prepared.Variables}
+	switch p.doc.Operation.Operation {
+	case ast.Mutation:
+		return p.mutation(target)
+	default:
+		// A subscription over HTTP is executed as a query whose root fields are
+		// null (data-api §2.13).
+		return p.query(target)
+	}
+}
+
+func (p *planning) query(target Target) (*Plan, error) {
+	r := &reader{planning: p}
+	rootName := "Query"
+	if p.doc.Operation.Operation == ast.Subscription {
+		rootName = "Subscription"
+	}
+	root := &Node{NonNull: true}
+	var fields []relational.Field
+	for _, c := range p.collect(rootName, false, []ast.SelectionSet{p.doc.Operation.SelectionSet}) {
+		value, node := r.root(c, rootName, target)
+		node.Key, node.Field = c.key, p.doc.FieldOf(c.first())
+		fields = append(fields, relational.Field{Key: c.key, Value: value})
+		root.Children = append(root.Children, node)
+	}
+	read := &Read{Rewrite: r.rewrite}
+	if r.usesRows {
+		statement := target.Dialect.Query(target.Namespace, &relational.Query{Fields: fields, Args: r.args.types()})
+		read.Step = &Step{Statement: statement, Params: r.args.params}
+	} else {
+		read.Constant = constantObject(fields)
+	}
+	return &Plan{Read: read, Root: root}, nil
+}
+
+func constantObject(fields []relational.Field) []byte {
+	out := []byte{'{'}
+	for i, f := range fields {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(append(out, '"'), f.Key...), `":`...), f.Value.(relational.Literal).JSON...)
+	}
+	return append(out, '}')
+}
+
+// reader plans selections as values of one statement.
+type reader struct {
+	*planning
+	args     args
+	usesRows bool // something must be read
+	rewrite  bool // the database's JSON may need work
+}
+
+// literal is a value that needs no row.
+func literal(json string) relational.Value { return relational.Literal{JSON: json} }
+
+// refused is a field that can't be answered.
+func (r *reader) refused(f *fault.Fault, node *Node) (relational.Value, *Node) {
+	r.rewrite = true
+	node.Fault = f
+	return literal("null"), node
+}
+
+func quote(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+func (r *reader) root(c collected, rootName string, target Target) (relational.Value, *Node) {
+	f := c.first()
+	switch f.Name {
+	case "__typename":
+		return literal(quote(rootName)), &Node{NonNull: true}
+	case "__schema", "__type":
+		r.rewrite = true
+		merged := *f
+		merged.SelectionSet = nil
+		for _, set := range c.sets() {
+			merged.SelectionSet = append(merged.SelectionSet, set...)
+		}
+		return literal("null"), &Node{NonNull: f.Name == "__schema", Inspect: &merged}
+	}
+	if rootName == "Subscription" {
+		return literal("null"), &Node{}
+	}
+	root, ok := r.doc.Schema.QueryRoot(f.Name)
+	if !ok {
+		return r.refused(fault.Internal(fmt.Errorf("no root field %q", f.Name)), &Node{})
+	}
+	node := &Node{}
+	switch root.Kind {
+	case compiledschema.RootAll:
+		node.NonNull, node.List, node.Item = true, true, true
+	case compiledschema.RootMeta:
+		node.NonNull = true
+	case compiledschema.RootResolver:
+		node.NonNull = root.Resolver.Field.Type.NonNull()
+		return r.refused(notRunning(root.Resolver), node)
+	}
+	if !target.Admin && !r.doc.Schema.Open() {
+		return r.refused(fault.New(fault.NotAllowed, "Insufficient Permissions"), node)
+	}
+	switch root.Kind {
+	case compiledschema.RootAll:
+		return r.many(root.Type, nil, c, node)
+	case compiledschema.RootMeta:
+		return r.meta(root.Type, nil, c, node)
+	case compiledschema.RootOne:
+		return r.single(root.Type, c, node)
+	case compiledschema.RootNode:
+		return r.byID(c, node)
+	case compiledschema.RootUser:
+		// Only node tokens name a user; without one the answer is null.
+		return literal("null"), node
+	default:
+		return r.refused(fault.Internal(fmt.Errorf("root field %q is no query", f.Name)), node)
+	}
+}
+
+func notRunning(r *compiledschema.Resolver) *fault.Fault {
+	return fault.New(fault.FunctionNotRunning, "The resolver function '%s' is deployed, but this version of Icehouse does not run functions yet.", r.Function)
+}
+
+// object plans the selection on nodes of a type.
+func (r *reader) object(t *datamodel.Type, sets []ast.SelectionSet, node *Node) []relational.Field {
+	fields := []relational.Field{}
+	for _, c := range r.collect(t.Name, true, sets) {
+		value, child := r.member(t, c)
+		child.Key, child.Field = c.key, r.doc.FieldOf(c.first())
+		fields = append(fields, relational.Field{Key: c.key, Value: value})
+		node.Children = append(node.Children, child)
+	}
+	return fields
+}
+
+func (r *reader) member(t *datamodel.Type, c collected) (relational.Value, *Node) {
+	f := c.first()
+	if f.Name == "__typename" {
+		return literal(quote(t.Name)), &Node{NonNull: true}
+	}
+	m, ok := r.doc.Schema.Member(t, f.Name)
+	if !ok {
+		return r.refused(fault.Internal(fmt.Errorf("no field %q on %s", f.Name, t.Name)), &Node{})
+	}
+	layout := r.doc.Schema.Layout()
+	switch m.Kind {
+	case compiledschema.MemberScalar:
+		return relational.ColumnValue{Column: layout.Column(m.Field)}, &Node{NonNull: m.Field.Required}
+	case compiledschema.MemberToOne:
+		return r.toOne(m.Field, c)
+	case compiledschema.MemberToMany:
+		return r.many(m.Field.Target(), layout.Link(m.Field), c, &Node{List: true, Item: true})
+	default:
+		return r.meta(m.Field.Target(), layout.Link(m.Field), c, &Node{NonNull: true})
+	}
+}
+
+func (r *reader) toOne(f *datamodel.Field, c collected) (relational.Value, *Node) {
+	node := &Node{NonNull: f.Required}
+	target := f.Target()
+	where, err := r.filter(&r.args, target, r.argument(c.first(), "filter"))
+	if err != nil {
+		return r.refused(err, node)
+	}
+	link := r.doc.Schema.Layout().Link(f)
+	if f.Required && (where != nil || link.Parent == nil) {
+		// The row may be missing although the field is required.
+		r.rewrite = true
+	}
+	r.usesRows = true
+	one := &relational.One{Select: &relational.Select{Table: r.doc.Schema.Layout().Table(target), Link: link, Where: where}}
+	one.Fields = r.object(target, c.sets(), node)
+	return one, node
+}
+
+func (r *reader) many(t *datamodel.Type, link *relational.Link, c collected, node *Node) (relational.Value, *Node) {
+	f := c.first()
+	where, err := r.filter(&r.args, t, r.argument(f, "filter"))
+	if err != nil {
+		return r.refused(err, node)
+	}
+	sel := &relational.Select{Table: r.doc.Schema.Layout().Table(t), Link: link, Where: where}
+	if err := r.page(sel, t, f, node); err != nil {
+		return r.refused(err, node)
+	}
+	r.usesRows = true
+	m := &relational.Many{Select: sel}
+	m.Fields = r.object(t, c.sets(), node)
+	return m, node
+}
+
+// page reads orderBy and the pagination arguments (data-api §2.11).
+func (r *reader) page(sel *relational.Select, t *datamodel.Type, f *ast.Field, node *Node) *fault.Fault {
+	if order := r.argument(f, "orderBy"); order.given() {
+		name, _ := order.value.(string)
+		field, desc, ok := r.doc.Schema.OrderBy(t, name)
+		if !ok {
+			return fault.New(fault.BadArguments, "'%s' is no order of type '%s'.", name, t.Name)
+		}
+		sel.OrderBy, sel.Desc = r.doc.Schema.Layout().Column(field), desc
+	}
+	if after := r.argument(f, "after"); after.given() {
+		sel.Cursors = append(sel.Cursors, relational.Cursor{ID: r.args.add(cursorParam(after.source))})
+	}
+	if before := r.argument(f, "before"); before.given() {
+		sel.Cursors = append(sel.Cursors, relational.Cursor{ID: r.args.add(cursorParam(before.source)), Before: true})
+	}
+	first, last, skip := r.argument(f, "first"), r.argument(f, "last"), r.argument(f, "skip")
+	if first.given() && last.given() {
+		return fault.New(fault.FirstAndLast, "Including a value for both first and last is not supported. See the pagination docs for help.")
+	}
+	check := &PageCheck{}
+	if skip.given() {
+		param := pageParam(skip.source)
+		check.Skip, sel.Skip = &param, r.args.add(param)
+	}
+	switch {
+	case first.given():
+		param := pageParam(first.source)
+		check.First, sel.Limit = &param, r.args.add(param)
+	case last.given():
+		param := pageParam(last.source)
+		check.Last, sel.Limit, sel.FromEnd = &param, r.args.add(param), true
+	default:
+		sel.Limit = r.args.add(Param{Source: Source{value: int64(MaxNodes)}, Type: relational.ArgType{Kind: relational.ArgInt}, conv: defaultPage, scalar: datamodel.Int})
+	}
+	if check.First != nil || check.Last != nil || check.Skip != nil {
+		node.Check = check
+	}
+	return nil
+}
+
+func pageParam(s Source) Param {
+	return Param{Source: s, Type: relational.ArgType{Kind: relational.ArgInt}, conv: pageSize, scalar: datamodel.Int}
+}
+
+func cursorParam(s Source) Param {
+	return Param{Source: s, Type: relational.ArgType{Kind: relational.ArgID}, scalar: datamodel.String}
+}
+
+func (r *reader) meta(t *datamodel.Type, link *relational.Link, c collected, node *Node) (relational.Value, *Node) {
+	where, err := r.filter(&r.args, t, r.argument(c.first(), "filter"))
+	if err != nil {
+		return r.refused(err, node)
+	}
+	fields := []relational.Field{}
+	for _, m := range r.collect("_QueryMeta", false, c.sets()) {
+		child := &Node{Key: m.key, Field: r.doc.FieldOf(m.first()), NonNull: true}
+		if m.first().Name == "__typename" {
+			fields = append(fields, relational.Field{Key: m.key, Value: literal(`"_QueryMeta"`)})
+		} else {
+			r.usesRows = true
+			fields = append(fields, relational.Field{Key: m.key, Value: &relational.Count{
+				Select: &relational.Select{Table: r.doc.Schema.Layout().Table(t), Link: link, Where: where},
+			}})
+		}
+		node.Children = append(node.Children, child)
+	}
+	r.usesRows = true
+	return relational.Object{Fields: fields}, node
+}
+
+// single is the query of one node by a unique field: the first argument, in
+// field order, that is not null decides (data-api §2.5).
+func (r *reader) single(t *datamodel.Type, c collected, node *Node) (relational.Value, *Node) {
+	unique := r.doc.Schema.UniqueFields(t)
+	for _, f := range unique {
+		in := r.argument(c.first(), f.Name)
+		if !in.given() {
+			continue
+		}
+		column := r.doc.Schema.Layout().Column(f)
+		r.usesRows = true
+		one := &relational.One{Select: &relational.Select{
+			Table: column.Table,
+			Where: relational.Compare{Column: column, Op: relational.Equal, Arg: r.args.add(comparing(in.source, f, column, false))},
+		}}
+		one.Fields = r.object(t, c.sets(), node)
+		return one, node
+	}
+	names := ""
+	for i, f := range unique {
+		if i > 0 {
+			names += ", "
+		}
+		names += f.Name
+	}
+	return r.refused(fault.New(fault.BadArguments, "None of the following arguments provided: List(%s)", names), node)
+}
+
+// TypeKey is the key under which a plan asks which type a node of an interface
+// has. It is always the first key of the object, so that an alias of the same
+// name does no harm.
+const TypeKey = "__type"
+
+// byID is node(id:): the id is looked for in the table of each type.
+func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
+	in := r.argument(c.first(), "id")
+	arg := r.args.add(cursorParam(in.source))
+	r.usesRows = true
+	value := &relational.FirstOf{}
+	for _, t := range r.doc.Schema.Model().Types {
+		table := r.doc.Schema.Layout().Table(t)
+		option := &Node{}
+		one := &relational.One{Select: &relational.Select{
+			Table: table,
+			Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: arg},
+		}}
+		one.Fields = r.object(t, c.sets(), option)
+		value.Options = append(value.Options, one)
+		node.Options = append(node.Options, option.Children)
+	}
+	if len(value.Options) == 0 {
+		return literal("null"), node
+	}
+	if r.rewrite {
+		// The rewriter must know which of the shapes it has before it.
+		for i, one := range value.Options {
+			one.Fields = append([]relational.Field{{Key: TypeKey, Value: literal(fmt.Sprint(i))}}, one.Fields...)
+		}
+	} else {
+		node.Options = nil
+	}
+	return value, node
+}

@@ -1,0 +1,70 @@
+package planner
+
+import (
+	"errors"
+
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/relational"
+)
+
+// Explain turns a failed sequence into what the client is told. Constraints
+// that a step violates are the last word where two requests meet; what one
+// request alone does wrong is found by checks before.
+func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.Dialect) *fault.Fault {
+	var failure *database.Error
+	if !errors.As(err, &failure) || failure.Step >= len(s.Steps) {
+		return fault.Of(err)
+	}
+	step := s.Steps[failure.Step]
+	switch failure.Kind {
+	case database.GuardFailed, database.RequireFailed:
+		if step.OnCheck != nil {
+			return step.OnCheck(failure.Value)
+		}
+	case database.UniqueViolation:
+		if f := fieldOf(schema, d, failure.Constraint, dialect.Unique); f != nil {
+			return fault.New(fault.UniqueViolated, "A unique constraint would be violated on %s. Details: Field name = %s", f.Type.Name, f.Name)
+		}
+	case database.ValueTooLong:
+		if f := fieldOf(schema, d, failure.Constraint, dialect.Unique); f != nil {
+			return tooLong(f)
+		}
+		return fault.New(fault.ValueTooLong, "Value for a unique field is too long.")
+	case database.MissingReference:
+		f := fieldOf(schema, d, failure.Constraint, dialect.ForeignKey)
+		switch {
+		case step.Deletes && f != nil:
+			return relationRequired(f)
+		case !step.Deletes:
+			return connectMissing("")
+		}
+	}
+	return fault.Internal(err)
+}
+
+// fieldOf finds the field whose column has this constraint. It is for failures
+// only, so it looks through all.
+func fieldOf(schema *compiledschema.Schema, d dialect.Dialect, constraint string, kind dialect.ConstraintKind) *datamodel.Field {
+	if constraint == "" {
+		return nil
+	}
+	layout := schema.Layout()
+	for _, t := range schema.Model().Types {
+		for _, f := range t.Fields {
+			var column *relational.Column
+			if f.IsRelation() {
+				column = layout.Link(f).Parent
+			} else {
+				column = layout.Column(f)
+			}
+			if column != nil && d.ConstraintName(column, kind) == constraint {
+				return f
+			}
+		}
+	}
+	return nil
+}

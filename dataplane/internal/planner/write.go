@@ -1,0 +1,331 @@
+package planner
+
+import (
+	"fmt"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/relational"
+)
+
+// mutation plans each root field as a transaction of its own (data-api §2.8,
+// LQ-D22).
+func (p *planning) mutation(target Target) (*Plan, error) {
+	plan := &Plan{Root: &Node{NonNull: true}}
+	for _, c := range p.collect("Mutation", false, []ast.SelectionSet{p.doc.Operation.SelectionSet}) {
+		write := p.write(c, target)
+		write.Node.Key, write.Node.Field = c.key, p.doc.FieldOf(c.first())
+		plan.Writes = append(plan.Writes, write)
+		plan.Root.Children = append(plan.Root.Children, write.Node)
+	}
+	return plan, nil
+}
+
+func (p *planning) write(c collected, target Target) *Write {
+	f := c.first()
+	write := &Write{Node: &Node{}}
+	if f.Name == "__typename" {
+		write.Node.NonNull = true
+		write.Found = &Sequence{Payload: -1}
+		return write
+	}
+	refuse := func(err *fault.Fault) *Write {
+		write.Found = &Sequence{Payload: -1, Fault: err}
+		return write
+	}
+	root, ok := p.doc.Schema.MutationRoot(f.Name)
+	if !ok {
+		return refuse(fault.Internal(fmt.Errorf("no mutation %q", f.Name)))
+	}
+	if root.Kind == compiledschema.RootResolver {
+		write.Node.NonNull = root.Resolver.Field.Type.NonNull()
+		return refuse(notRunning(root.Resolver))
+	}
+	if !target.Admin && !p.doc.Schema.Open() {
+		return refuse(fault.New(fault.NotAllowed, "Insufficient permissions for this mutation"))
+	}
+	in := p.arguments(f)
+	switch root.Kind {
+	case compiledschema.RootCreate:
+		write.Found = p.sequence(target, func(w *writer) {
+			id := w.create(root.Type, in, nil)
+			w.payloadNode(root.Type, id, c, write.Node)
+		})
+	case compiledschema.RootUpdate:
+		write.Found = p.sequence(target, func(w *writer) {
+			w.update(root.Type, in)
+			w.payloadNode(root.Type, in.get("id").source, c, write.Node)
+		})
+	case compiledschema.RootUpdateOrCreate:
+		update, create := in.get("update"), in.get("create")
+		write.Choose = p.probe(target, root.Type, update.get("id").source)
+		write.Found = p.sequence(target, func(w *writer) {
+			w.update(root.Type, update)
+			w.payloadNode(root.Type, update.get("id").source, c, write.Node)
+		})
+		write.Missing = p.sequence(target, func(w *writer) {
+			id := w.create(root.Type, create, nil)
+			w.payloadNode(root.Type, id, c, &Node{})
+		})
+	case compiledschema.RootDelete:
+		write.Found = p.sequence(target, func(w *writer) {
+			id := in.get("id").source
+			w.mustExist(root.Type, id)
+			w.mayBeDeleted(root.Type, id)
+			w.payloadNode(root.Type, id, c, write.Node)
+			w.delete(root.Type, id)
+		})
+	default:
+		write.Found = p.sequence(target, func(w *writer) { w.relationMutation(root, in, c, write.Node) })
+	}
+	return write
+}
+
+// probe asks whether a node exists.
+func (p *planning) probe(target Target, t *datamodel.Type, id Source) *Step {
+	var a args
+	table := p.doc.Schema.Layout().Table(t)
+	where := relational.Compare{Column: table.ID, Op: relational.Equal, Arg: a.add(idParam(id))}
+	q := &relational.Query{Fields: []relational.Field{{Key: "node", Value: &relational.One{
+		Select: &relational.Select{Table: table, Where: where},
+		Fields: []relational.Field{{Key: "id", Value: relational.ColumnValue{Column: table.ID}}},
+	}}}, Args: a.types()}
+	return &Step{Statement: target.Dialect.Query(target.Namespace, q), Params: a.params}
+}
+
+// writer collects the steps of one sequence.
+type writer struct {
+	*planning
+	target Target
+	out    *Sequence
+}
+
+func (p *planning) sequence(target Target, plan func(*writer)) *Sequence {
+	w := &writer{planning: p, target: target, out: &Sequence{Payload: -1}}
+	plan(w)
+	if w.out.Fault != nil {
+		w.out.Steps = nil
+	}
+	return w.out
+}
+
+// refuse makes the whole write fail. The first reason stands.
+func (w *writer) refuse(f *fault.Fault) {
+	if w.out.Fault == nil {
+		w.out.Fault = f
+	}
+}
+
+func (w *writer) layout() *relational.Layout { return w.doc.Schema.Layout() }
+
+func (w *writer) add(c relational.Change, a *args) *Step {
+	s := &Step{Statement: w.target.Dialect.Change(w.target.Namespace, c), Params: a.params}
+	w.out.Steps = append(w.out.Steps, s)
+	return s
+}
+
+// guard adds a check; otherwise is the fault when the condition doesn't hold.
+func (w *writer) guard(a *args, condition relational.Predicate, otherwise *fault.Fault) {
+	w.add(&relational.Guard{Condition: condition, Args: a.types()}, a).OnCheck = func(string) *fault.Fault { return otherwise }
+}
+
+// require adds a check that nodes exist.
+func (w *writer) require(t *datamodel.Type, ids Source, otherwise func(id string) *fault.Fault) {
+	var a args
+	change := &relational.Require{Table: w.layout().Table(t), IDs: a.add(idsParam(ids))}
+	change.Args = a.types()
+	w.add(change, &a).OnCheck = otherwise
+}
+
+// mustExist is the check of update and delete.
+func (w *writer) mustExist(t *datamodel.Type, id Source) {
+	w.require(t, id, func(id string) *fault.Fault {
+		return fault.New(fault.NodeMissing, "'%s' has no item with id '%s'", t.Name, id)
+	})
+}
+
+func connectMissing(id string) *fault.Fault {
+	return fault.New(fault.ConnectMissing, "A node that should be connected does not exist. Id if available: %s", id)
+}
+
+// relationRequired is the fault of leaving a required relation field empty.
+func relationRequired(f *datamodel.Field) *fault.Fault {
+	return fault.New(fault.RelationRequired, "The field '%s' on type '%s' is required. This mutation would leave it without a node.", f.Name, f.Type.Name)
+}
+
+// payloadNode reads a node after (or before) the writes and makes it the value
+// of the root field.
+func (w *writer) payloadNode(t *datamodel.Type, id Source, c collected, node *Node) {
+	r := &reader{planning: w.planning}
+	value := r.node(t, id, c.sets(), node)
+	w.payload(r, c.key, value)
+}
+
+func (r *reader) node(t *datamodel.Type, id Source, sets []ast.SelectionSet, node *Node) relational.Value {
+	table := r.doc.Schema.Layout().Table(t)
+	one := &relational.One{Select: &relational.Select{
+		Table: table,
+		Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: r.args.add(idParam(id))},
+	}}
+	one.Fields = r.object(t, sets, node)
+	return one
+}
+
+func (w *writer) payload(r *reader, key string, value relational.Value) {
+	q := &relational.Query{Fields: []relational.Field{{Key: key, Value: value}}, Args: r.args.types()}
+	w.out.Payload = len(w.out.Steps)
+	w.out.Rewrite = r.rewrite
+	w.out.Steps = append(w.out.Steps, &Step{Statement: w.target.Dialect.Query(w.target.Namespace, q), Params: r.args.params})
+}
+
+// row is a row being composed.
+type row struct {
+	args    args
+	columns []*relational.Column
+	values  []relational.Arg
+}
+
+func (r *row) set(c *relational.Column, p *Param) {
+	r.columns = append(r.columns, c)
+	if p == nil {
+		r.values = append(r.values, 0)
+	} else {
+		r.values = append(r.values, r.args.add(*p))
+	}
+}
+
+// create adds the steps that create a node and everything nested in it, and
+// returns where its id comes from. parent is the edge to the node that it is
+// created in, if any.
+func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source {
+	id := w.newID()
+	table := w.layout().Table(t)
+	r := &row{}
+	idOf := idParam(id)
+	r.set(table.ID, &idOf)
+	r.set(table.CreatedAt, &clock)
+	r.set(table.UpdatedAt, &clock)
+	for _, f := range t.Fields {
+		if f.IsRelation() || f.IsSystem() {
+			continue
+		}
+		w.createScalar(r, f, in.get(f.Name))
+	}
+	if parent != nil && parent.column != nil {
+		p := idParam(parent.id)
+		r.set(parent.column, &p)
+	}
+	edges := w.edges(t, in, true)
+	for _, e := range edges {
+		if e.link.Parent != nil { // the new row points at the other node: that one comes first
+			w.createPointing(r, e)
+		}
+	}
+	w.requireOnCreate(t, edges, parent)
+	insert := &relational.Insert{Table: table, Columns: r.columns, Values: r.values, Args: r.args.types()}
+	w.add(insert, &r.args)
+	for _, e := range edges {
+		if e.link.Parent == nil {
+			w.connectFrom(id, e, false)
+		}
+	}
+	return id
+}
+
+// parentEdge is the edge between a nested node and the one it is created in.
+type parentEdge struct {
+	field  *datamodel.Field   // the nested node's end
+	column *relational.Column // set when the nested node's row holds the edge
+	id     Source             // of the parent
+}
+
+func (w *writer) createScalar(r *row, f *datamodel.Field, in input) {
+	column := w.layout().Column(f)
+	switch {
+	case in.given():
+		p := storing(valueSource(f, in), f, column)
+		r.set(column, &p)
+	case in.kind == absent && f.Default != nil && !f.Default.Null:
+		value, err := constant(f)
+		if err != nil {
+			w.refuse(fault.Internal(err))
+			return
+		}
+		p := storing(Source{value: value}, f, column)
+		r.set(column, &p)
+	case f.Required && in.kind == null:
+		w.refuse(fault.New(fault.ValueNotValid, "The input value null was not valid for field %s of type %s.", f.Name, f.Type.Name))
+	case f.Required:
+		w.refuse(fault.New(fault.RequiredNull, "You are trying to set a required field to null. Fieldname if known: %s", f.Name))
+	}
+}
+
+func valueSource(f *datamodel.Field, in input) Source {
+	if f.List {
+		return in.listSource()
+	}
+	return in.source
+}
+
+// update adds the steps that change a node.
+func (w *writer) update(t *datamodel.Type, in input) {
+	id := in.get("id").source
+	table := w.layout().Table(t)
+	w.mustExist(t, id)
+	r := &row{}
+	for _, f := range t.Fields {
+		if f.IsRelation() || f.IsSystem() {
+			continue
+		}
+		value := in.get(f.Name)
+		if value.kind == absent {
+			continue
+		}
+		if t.Name == "File" && (f.Name == "secret" || f.Name == "url" || f.Name == "contentType" || f.Name == "size") {
+			w.refuse(fault.New(fault.ReadOnlyField, "The field %s is read only.", f.Name))
+		}
+		column := w.layout().Column(f)
+		if value.kind == null {
+			if f.Required {
+				w.refuse(fault.New(fault.RequiredNull, "You are trying to set a required field to null. Fieldname if known: %s", f.Name))
+			}
+			r.set(column, nil)
+			continue
+		}
+		p := storing(valueSource(f, value), f, column)
+		r.set(column, &p)
+	}
+	if len(r.columns) > 0 {
+		r.set(table.UpdatedAt, &clock)
+		change := &relational.Update{Table: table, Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: r.args.add(idParam(id))}}
+		for i, c := range r.columns {
+			change.Set = append(change.Set, relational.Assignment{Column: c, Value: r.values[i]})
+		}
+		change.Args = r.args.types()
+		w.add(change, &r.args)
+	}
+	for _, e := range w.edges(t, in, false) {
+		w.replaceFrom(id, e)
+	}
+}
+
+// mayBeDeleted checks that no other node requires this one (data-api §2.8).
+func (w *writer) mayBeDeleted(t *datamodel.Type, id Source) {
+	for _, f := range t.Fields {
+		if !f.IsRelation() || !f.Reverse().Required {
+			continue
+		}
+		w.noneWouldLose(f, id, nil)
+	}
+}
+
+func (w *writer) delete(t *datamodel.Type, id Source) {
+	var a args
+	table := w.layout().Table(t)
+	change := &relational.Delete{Table: table, Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: a.add(idParam(id))}}
+	change.Args = a.types()
+	w.add(change, &a).Deletes = true
+}

@@ -1,0 +1,260 @@
+// Package transport is HTTP for the APIs of projects.
+//
+// In: requests below /simple/v1/<id or alias> (data-api §5). Out: bodies and
+// statuses exactly as clients of 2017 know them. It reads and bounds bodies,
+// gives each request an id and a time, and leaves the answer to a Service.
+// Callers: the data plane mounts Handler; cmd serves it.
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"golang.org/x/sync/errgroup"
+
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/operation"
+	"icehouse/dataplane/internal/response"
+	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
+)
+
+// Service answers requests. The data plane's pipeline implements it.
+type Service interface {
+	// Project finds a project by id or alias.
+	Project(ctx context.Context, idOrAlias string) (directory.Entry, error)
+	// Execute answers one request. It never fails: failures are answers.
+	Execute(ctx context.Context, c Caller, r operation.Request) Answer
+}
+
+// Answer is the body that answers a request.
+type Answer struct {
+	Body []byte
+	// Broken says that something unexpected failed before execution, which is
+	// the one case with a status of its own (data-api §5.3).
+	Broken bool
+}
+
+func (a Answer) status() int {
+	if a.Broken {
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK
+}
+
+// Caller is who asks for what project.
+type Caller struct {
+	Project   directory.Entry
+	RequestID string
+	Token     string // the bearer token, unchecked; "" when there is none
+}
+
+// Options bound requests.
+type Options struct {
+	BodyBytes int64         // of a GraphQL request
+	Timeout   time.Duration // of a request
+	Region    string        // the first part of request ids
+	BatchSize int           // requests of one batch that run at the same time
+}
+
+// Handler serves the Simple API of all projects.
+func Handler(service Service, o Options, log *slog.Logger) http.Handler {
+	h := &handler{service: service, options: o, log: log}
+	r := chi.NewRouter()
+	r.Use(cors)
+	for _, path := range []string{"/simple/v1/{project}", "/simple/v1/{project}/*"} {
+		r.Options(path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+		r.Get(path, h.get)
+		r.Head(path, h.get)
+		r.Post(path, h.post)
+	}
+	return r
+}
+
+type handler struct {
+	service Service
+	options Options
+	log     *slog.Logger
+}
+
+// cors lets every origin in (data-api §5.5).
+func cors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		if origin := r.Header.Get("Origin"); origin != "" {
+			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Access-Control-Allow-Credentials", "true")
+			h.Set("Access-Control-Expose-Headers", "Request-Id")
+			h.Add("Vary", "Origin")
+			if r.Method == http.MethodOptions {
+				h.Set("Access-Control-Allow-Methods", "GET, POST, HEAD, OPTIONS")
+				h.Set("Access-Control-Max-Age", "1800")
+				if headers := r.Header.Get("Access-Control-Request-Headers"); headers != "" {
+					h.Set("Access-Control-Allow-Headers", headers)
+				}
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (h *handler) requestID() string { return h.options.Region + ":simple:" + tenancy.NewID() }
+
+// special are the sub-paths that are no GraphQL requests.
+func special(r *http.Request) string {
+	switch sub := chi.URLParam(r, "*"); sub {
+	case "import", "export", "permissions":
+		return sub
+	default:
+		return ""
+	}
+}
+
+func (h *handler) post(w http.ResponseWriter, r *http.Request) {
+	requestID := h.requestID()
+	w.Header().Set("Request-Id", requestID)
+	if sub := special(r); sub != "" {
+		plain(w, http.StatusNotFound, "This server does not offer "+sub+".")
+		return
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		plain(w, http.StatusUnsupportedMediaType, "The request's Content-Type must be application/json.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), h.options.Timeout)
+	defer cancel()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.options.BodyBytes))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			write(w, http.StatusRequestEntityTooLarge, response.AppendEnvelope(nil, fault.New(fault.InputUnparsable, "The request body has more than %d bytes, which is the most allowed.", tooLarge.Limit), requestID))
+			return
+		}
+		plain(w, http.StatusBadRequest, "The request body could not be read.")
+		return
+	}
+	c, err := readCall(body)
+	if err != nil {
+		var f *fault.Fault
+		if errors.As(err, &f) {
+			write(w, http.StatusOK, response.AppendEnvelope(nil, f, requestID))
+			return
+		}
+		plain(w, http.StatusBadRequest, "The request body is not valid JSON.")
+		return
+	}
+	entry, f := h.project(ctx, r, requestID)
+	if f != nil {
+		h.refuse(w, f, requestID)
+		return
+	}
+	caller := Caller{Project: entry, RequestID: requestID, Token: bearer(r)}
+	if c.batch {
+		write(w, http.StatusOK, h.batch(ctx, caller, c.requests))
+		return
+	}
+	answer := h.one(ctx, caller, c.requests[0])
+	write(w, answer.status(), answer.Body)
+}
+
+func (h *handler) one(ctx context.Context, c Caller, e element) Answer {
+	if e.fault != nil {
+		return Answer{Body: response.AppendEnvelope(nil, e.fault, c.RequestID)}
+	}
+	return h.service.Execute(ctx, c, e.request)
+}
+
+// batch answers all elements, some at the same time, in their order.
+func (h *handler) batch(ctx context.Context, c Caller, elements []element) []byte {
+	answers := make([][]byte, len(elements))
+	var group errgroup.Group
+	group.SetLimit(max(1, h.options.BatchSize))
+	for i, e := range elements {
+		group.Go(func() error {
+			answers[i] = h.one(ctx, c, e).Body
+			return nil
+		})
+	}
+	_ = group.Wait() // answers are never errors
+	out := []byte{'['}
+	for i, answer := range answers {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, answer...)
+	}
+	return append(out, ']')
+}
+
+func (h *handler) project(ctx context.Context, r *http.Request, requestID string) (directory.Entry, *fault.Fault) {
+	id := chi.URLParam(r, "project")
+	entry, err := h.service.Project(ctx, id)
+	switch {
+	case err == nil:
+		return entry, nil
+	case errors.Is(err, tenancy.ErrUnknownProject):
+		return entry, fault.New(fault.UnknownProject, "Project not found: '%s'", id)
+	case errors.Is(err, context.DeadlineExceeded):
+		return entry, fault.New(fault.TookTooLong, "Your request took too long.")
+	default:
+		h.log.ErrorContext(ctx, "find project", "error", err, "requestId", requestID)
+		return entry, fault.Internal(err)
+	}
+}
+
+func (h *handler) refuse(w http.ResponseWriter, f *fault.Fault, requestID string) {
+	status := http.StatusOK
+	if f.Code == 0 {
+		status = http.StatusInternalServerError
+	}
+	write(w, status, response.AppendEnvelope(nil, f, requestID))
+}
+
+func (h *handler) get(w http.ResponseWriter, r *http.Request) {
+	requestID := h.requestID()
+	w.Header().Set("Request-Id", requestID)
+	ctx, cancel := context.WithTimeout(r.Context(), h.options.Timeout)
+	defer cancel()
+	if chi.URLParam(r, "*") != "schema.json" {
+		page(w, r)
+		return
+	}
+	entry, f := h.project(ctx, r, requestID)
+	if f != nil {
+		h.refuse(w, f, requestID)
+		return
+	}
+	answer := h.service.Execute(ctx, Caller{Project: entry, RequestID: requestID, Token: bearer(r)}, operation.Request{Query: introspection})
+	write(w, answer.status(), answer.Body)
+}
+
+// bearer reads the token. The word Bearer is case sensitive (data-api §5.2).
+func bearer(r *http.Request) string {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client is gone when this fails
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
