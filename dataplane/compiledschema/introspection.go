@@ -325,7 +325,7 @@ func (w *introspector) input(in input, fields []selected) {
 			if in.def == nil {
 				w.null()
 			} else {
-				w.text(in.def.String())
+				w.text(string(appendLiteral(nil, in.def)))
 			}
 		}
 	})

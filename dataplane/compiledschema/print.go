@@ -95,6 +95,32 @@ func (p *printer) input(in input) {
 	p.text(in.name, ": ")
 	p.out = in.typ.Append(p.out)
 	if in.def != nil {
-		p.text(" = ", in.def.String())
+		p.out = appendLiteral(append(p.out, " = "...), in.def)
+	}
+}
+
+// appendLiteral prints a constant value with blanks behind its commas and colons.
+func appendLiteral(dst []byte, v *ast.Value) []byte {
+	switch v.Kind {
+	case ast.ListValue:
+		dst = append(dst, '[')
+		for i, child := range v.Children {
+			if i > 0 {
+				dst = append(dst, ", "...)
+			}
+			dst = appendLiteral(dst, child.Value)
+		}
+		return append(dst, ']')
+	case ast.ObjectValue:
+		dst = append(dst, '{')
+		for i, child := range v.Children {
+			if i > 0 {
+				dst = append(dst, ", "...)
+			}
+			dst = appendLiteral(append(append(dst, child.Name...), ": "...), child.Value)
+		}
+		return append(dst, '}')
+	default:
+		return append(dst, v.String()...)
 	}
 }
