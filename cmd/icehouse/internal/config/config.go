@@ -33,16 +33,16 @@ func (r Role) Has(other Role) bool { return r == All || r == other }
 
 // Config is the set-up of one server process.
 //
-// The tag env names the variable that stands in for a missing flag.
+// The tag envvar names the variable that stands in for a missing flag.
 type Config struct {
-	Port          int           `env:"PORT" default:"60000" help:"Port of the data and system API."`
-	FunctionsPort int           `env:"FUNCTIONS_PORT" default:"60050" help:"Port for uploads of functions."`
-	Host          string        `env:"ICEHOUSE_HOST" help:"Address to listen on; dev: 127.0.0.1, serve: all."`
-	DataDir       string        `env:"ICEHOUSE_DATA_DIR" default:".icehouse" help:"Folder for data and generated secrets."`
-	DatabaseURL   string        `env:"DATABASE_URL" help:"sqlite:FOLDER or postgres://...; dev: sqlite in the data folder."`
-	MasterToken   string        `env:"MASTER_TOKEN" help:"Secret that opens the management API."`
-	JWTSecret     string        `env:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
-	Grace         time.Duration `env:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
+	Port          int           `envvar:"PORT" default:"60000" help:"Port of the data and system API."`
+	FunctionsPort int           `envvar:"FUNCTIONS_PORT" default:"60050" help:"Port for uploads of functions."`
+	Host          string        `envvar:"ICEHOUSE_HOST" help:"Address to listen on; dev: 127.0.0.1, serve: all."`
+	DataDir       string        `envvar:"ICEHOUSE_DATA_DIR" default:".icehouse" help:"Folder for data and generated secrets."`
+	DatabaseURL   string        `envvar:"DATABASE_URL" help:"sqlite:FOLDER or postgres://...; dev: sqlite in the data folder."`
+	MasterToken   string        `envvar:"MASTER_TOKEN" help:"Secret that opens the management API."`
+	JWTSecret     string        `envvar:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
+	Grace         time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
 	Role Role `kong:"-"`
 	// Dev makes missing secrets and listens on loopback only.

@@ -182,10 +182,13 @@ func (e *Environment) Target(given string) (Target, error) {
 	if !ok && given == "" {
 		return Target{}, ErrNoTarget
 	}
-	if !ok {
-		return Target{}, &UnknownTargetError{name, suggest(name, e.names())}
+	if ok {
+		return t, nil
 	}
-	return t, nil
+	if slices.Contains(e.names(), name) {
+		return Target{}, fmt.Errorf("target %q leads nowhere: want CLUSTER/ID, or a name that leads there in two steps", name)
+	}
+	return Target{}, &UnknownTargetError{name, suggest(name, e.names())}
 }
 
 // UnknownTargetError is a target that neither file names.

@@ -64,9 +64,9 @@ func TestTarget(t *testing.T) {
 		"from a variable":       {"staging", "", "mine/c3", ""},
 		"one alias":             {"test", "", "local/c2", ""},
 		"two aliases":           {"deep", "", "local/c2", ""},
-		"three are too many":    {"deeper", "", "", `there is no target "deeper"; did you mean "deeper"?`},
+		"three are too many":    {"deeper", "", "", `target "deeper" leads nowhere: want CLUSTER/ID, or a name that leads there in two steps`},
 		"of the home directory": {"shared", "", "mine/c9", ""},
-		"home sees no service":  {"blind", "", "", `there is no target "blind"; did you mean "blind"?`},
+		"home sees no service":  {"blind", "", "", `target "blind" leads nowhere: want CLUSTER/ID, or a name that leads there in two steps`},
 		"environment wins":      {"prod", "dev", "local/c2", ""},
 		"unknown":               {"prdo", "", "", `there is no target "prdo"; did you mean "prod"?`},
 	} {

@@ -10,6 +10,7 @@ package servicedef
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"icehouse/cmd/icehouse/internal/variables"
@@ -61,6 +63,14 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// sorted brings findings into text order: the checks run from the outside in.
+func (p Problems) sorted() Problems {
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(a.At.Line-b.At.Line, a.At.Column-b.At.Column)
+	})
+	return p
+}
+
 // Find walks up from dir to the folder that holds a definition; "" when there
 // is none.
 func Find(dir string) string {
@@ -102,11 +112,11 @@ func Load(dir string, sources variables.Sources) (Definition, error) {
 	l := loader{dir: dir, warn: sources.Warn, def: Definition{Files: map[string]string{}, Paths: []string{path}}}
 	l.check(filled)
 	if len(l.problems) > 0 {
-		return Definition{}, l.problems
+		return Definition{}, l.problems.sorted()
 	}
 	sent := l.collect(filled)
 	if len(l.problems) > 0 {
-		return Definition{}, l.problems
+		return Definition{}, l.problems.sorted()
 	}
 	l.def.Content, err = content(text, root, sent)
 	return l.def, err
