@@ -172,3 +172,27 @@ func (p *Problems) add(code int, format string, args ...any) {
 func (p *Problems) invalid(format string, args ...any) {
 	p.add(2040, "The schema is invalid: %s", fmt.Sprintf(format, args...))
 }
+
+// Same says that two definitions are the same to their author: bundles count by
+// what is in them, not by where they were uploaded.
+func Same(a, b *Definition) bool {
+	x, errX := a.withoutURLs().Encode()
+	y, errY := b.withoutURLs().Encode()
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+func (d *Definition) withoutURLs() *Definition {
+	c := *d
+	c.Source.External = nil // functions have what counts of it
+	c.Functions = make([]Function, len(d.Functions))
+	for i, f := range d.Functions {
+		if f.Code != nil && f.Code.Bundle != nil && f.Code.Bundle.Hash != "" {
+			code, bundle := *f.Code, *f.Code.Bundle
+			bundle.URL = ""
+			code.Bundle = &bundle
+			f.Code = &code
+		}
+		c.Functions[i] = f
+	}
+	return &c
+}

@@ -1,0 +1,295 @@
+// Package deployment applies service definitions to projects.
+//
+// In: a project, a config string and who sends it (managementapi: push,
+// addProject). Out: a Result: messages and errors in the form of platform §3.2,
+// and a new release when there is something new.
+//
+//	config -> definition.Load -> datamodel.Parse -> schemadiff.Compare -> migrationplan.Make
+//	       -> compiledschema (the release that will serve is compiled) -> checks against live rows
+//	       -> dry run stops here -> migrationrun: expand, publish
+//
+// Deploys of one project run one after the other; each looks at the project only
+// when its turn has come (LQ-24).
+package deployment
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"icehouse/controlplane/definition"
+	"icehouse/controlplane/deployment/migrationplan"
+	"icehouse/controlplane/deployment/migrationrun"
+	"icehouse/controlplane/deployment/schemadiff"
+	"icehouse/controlplane/store"
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/datamodel"
+	"icehouse/tenancy"
+)
+
+// Deployer deploys.
+type Deployer struct {
+	Store     store.Store
+	Databases func(tenancy.Placement) (*database.DB, error)
+	Runner    *migrationrun.Runner
+	// RootToken makes the permanent token that a definition asks for.
+	RootToken func(project tenancy.ProjectID, name, customer string) (store.RootToken, error)
+	// Bundle finds an uploaded bundle by its URL: the hash of its content, and
+	// false when it is not there (LQ-20).
+	Bundle func(ctx context.Context, project tenancy.ProjectID, url string) (hash string, ok bool, err error)
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Request is one deploy.
+type Request struct {
+	Config   string
+	DryRun   bool // say what would happen
+	Force    bool // destructive changes are meant
+	Customer string
+}
+
+// Result is what a deploy did, or why it did nothing.
+type Result struct {
+	Messages []migrationplan.Message
+	Errors   definition.Problems
+	Warnings []string // for a person to read
+	Release  int64    // that serves now
+}
+
+// legacyOnly is the answer to deploys of projects that were never ejected.
+const legacyOnly = "Only ejected projects can be deployed. This project is a legacy console project; eject it first."
+
+// Push deploys a definition to a project.
+func (d *Deployer) Push(ctx context.Context, project store.Project, r Request) (*Result, error) {
+	if !project.Ejected {
+		return failed(project, definition.Problems{{Type: definition.Global, Description: legacyOnly}}), nil
+	}
+	def, warnings, problems := definition.Load(r.Config)
+	if len(problems) > 0 {
+		return failed(project, problems), nil
+	}
+	result, err := d.Deploy(ctx, project, def, r)
+	if result != nil {
+		result.Warnings = append(warnings, result.Warnings...)
+	}
+	return result, err
+}
+
+func failed(project store.Project, problems definition.Problems) *Result {
+	return &Result{Errors: problems, Release: project.Release}
+}
+
+// Deploy is Push for a definition that is read already; r.Config is not used.
+func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *definition.Definition, r Request) (*Result, error) {
+	bundles, err := d.bundles(ctx, project.ID, def)
+	if err != nil || len(bundles) > 0 {
+		return failed(project, bundles), err
+	}
+	if r.DryRun {
+		attempt, err := d.prepare(ctx, project, def, r)
+		if err != nil {
+			return nil, err
+		}
+		return attempt.result(), nil
+	}
+	var result *Result
+	err = d.Runner.With(ctx, project.ID, func(ctx context.Context, lock *migrationrun.Locked) error {
+		project, err := d.Store.Project(ctx, string(project.ID))
+		if err != nil {
+			return err
+		}
+		attempt, err := d.prepare(ctx, project, def, r)
+		if err != nil {
+			return err
+		}
+		result = attempt.result()
+		if len(result.Errors) > 0 || attempt.nothingNew() {
+			return nil
+		}
+		job, err := d.job(ctx, attempt, r)
+		if err != nil {
+			return err
+		}
+		if err := lock.Run(ctx, project, job); err != nil {
+			if late := movedUnderUs(err); late != nil {
+				result = failed(project, definition.Problems{*late})
+				return nil
+			}
+			return err
+		}
+		result.Release = job.Make.Release.Number
+		d.Logger.InfoContext(ctx, "released", "project", project.ID, "release", result.Release)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// movedUnderUs recognises rows that came between the check and the change.
+func movedUnderUs(err error) *definition.Problem {
+	var e *database.Error
+	if errors.As(err, &e) && (e.Kind == database.MissingValue || e.Kind == database.UniqueViolation || e.Kind == database.MissingReference) {
+		return &definition.Problem{Type: definition.Global, Description: "Nodes were created while the deploy ran that do not fit the new schema. Nothing was deployed."}
+	}
+	return nil
+}
+
+// bundles checks that uploaded code is there and notes what it contains.
+func (d *Deployer) bundles(ctx context.Context, project tenancy.ProjectID, def *definition.Definition) (definition.Problems, error) {
+	var problems definition.Problems
+	hashes := map[string]string{}
+	for i := range def.Functions {
+		code := def.Functions[i].Code
+		if code == nil || code.Bundle == nil {
+			continue
+		}
+		hash, known := hashes[code.Bundle.URL]
+		if !known {
+			var ok bool
+			var err error
+			if hash, ok, err = d.Bundle(ctx, project, code.Bundle.URL); err != nil {
+				return nil, err
+			}
+			if !ok {
+				problems = append(problems, definition.Problem{Type: definition.Global, Description: fmt.Sprintf(
+					"The code of the function '%s' was not uploaded: there is no bundle at the URL that its externalFiles entry gives. Ask for a new URL with getTemporaryDeployUrl and upload the bundle again.", def.Functions[i].Name)})
+				continue
+			}
+			hashes[code.Bundle.URL] = hash
+		}
+		code.Bundle.Hash = hash
+	}
+	return problems, nil
+}
+
+// attempt is a deploy that has been thought through.
+type attempt struct {
+	project  store.Project
+	old      *migrationplan.State // nil before the first release
+	payload  []byte               // of the old release
+	stored   []byte               // definition of the old release
+	new      migrationplan.State
+	plan     *migrationplan.Plan
+	release  []byte // the new payload
+	problems definition.Problems
+	warnings []string
+}
+
+func (a *attempt) result() *Result {
+	if len(a.problems) > 0 {
+		return failed(a.project, a.problems)
+	}
+	return &Result{Messages: a.plan.Messages, Warnings: append(a.warnings, a.plan.Notes...), Release: a.project.Release}
+}
+
+// prepare thinks a deploy through. Only broken things are errors; what the
+// developer can mend is in attempt.problems.
+func (d *Deployer) prepare(ctx context.Context, project store.Project, def *definition.Definition, r Request) (*attempt, error) {
+	a := &attempt{project: project}
+	if err := d.readOld(ctx, a); err != nil {
+		return nil, err
+	}
+	parsed, diagnostics := datamodel.Parse(def.SDL)
+	if len(diagnostics) > 0 {
+		a.problems = schemaProblems(diagnostics)
+		return a, nil
+	}
+	var oldModel *datamodel.DataModel
+	if a.old != nil {
+		oldModel = a.old.Model
+		parsed.Model.KeepSides(oldModel, parsed.Hints)
+	}
+	for _, w := range parsed.Warnings {
+		a.warnings = append(a.warnings, w.String())
+	}
+	a.new = migrationplan.State{Definition: def, Model: parsed.Model, Hints: parsed.Hints}
+	a.plan = migrationplan.Make(migrationplan.Input{
+		Old: a.old, New: a.new, Diff: schemadiff.Compare(oldModel, parsed.Model, parsed.Hints), Force: r.Force, DryRun: r.DryRun,
+	})
+	a.problems = append(a.plan.Problems, def.Check(parsed.Model)...)
+	if len(a.problems) > 0 {
+		return a, nil
+	}
+	var err error
+	if a.release, a.problems, err = compile(a.new, a.plan.Layout); err != nil || len(a.problems) > 0 {
+		return a, err
+	}
+	return a, d.checkRows(ctx, a)
+}
+
+func schemaProblems(all datamodel.Diagnostics) definition.Problems {
+	problems := make(definition.Problems, len(all))
+	for i, one := range all {
+		problems[i] = definition.Problem{Type: one.Type, Field: one.Field, Code: one.Code, Description: one.Description}
+	}
+	return problems
+}
+
+// readOld reads the release that serves.
+func (d *Deployer) readOld(ctx context.Context, a *attempt) error {
+	if a.project.Release == 0 {
+		return nil
+	}
+	stored, err := d.Store.Release(ctx, a.project.ID, a.project.Release)
+	if err != nil {
+		return err
+	}
+	def, err := definition.Decode(stored.Definition)
+	if err != nil {
+		return err
+	}
+	release, err := compiledschema.DecodeRelease(stored.Payload)
+	if err != nil {
+		return err
+	}
+	a.payload, a.stored = stored.Payload, stored.Definition
+	a.old = &migrationplan.State{Definition: def, Model: release.Model, Layout: release.Layout}
+	// Hints are no part of a model. A text that a newer version no longer reads
+	// has none to offer.
+	if parsed, diagnostics := datamodel.Parse(def.SDL); len(diagnostics) == 0 {
+		a.old.Hints = parsed.Hints
+	}
+	return nil
+}
+
+// nothingNew says that the project runs this definition already.
+func (a *attempt) nothingNew() bool {
+	if a.old == nil || len(a.plan.Messages) > 0 || !bytes.Equal(a.payload, a.release) {
+		return false
+	}
+	return definition.Same(a.old.Definition, a.new.Definition)
+}
+
+// job turns the plan into what migrationrun carries out.
+func (d *Deployer) job(_ context.Context, a *attempt, r Request) (migrationrun.Job, error) {
+	db, err := d.Databases(a.project.Placement)
+	if err != nil {
+		return migrationrun.Job{}, err
+	}
+	encoded, err := a.new.Definition.Encode()
+	if err != nil {
+		return migrationrun.Job{}, fmt.Errorf("encode definition: %w", err)
+	}
+	job := migrationrun.Job{Probe: migrationrun.ProbeFor(a.plan.Expand), Make: store.Publication{
+		Previous: a.project.Release, RemoveTokens: a.plan.RemoveTokens,
+		Release: store.Release{Project: a.project.ID, Number: a.project.Release + 1, Definition: encoded, Payload: a.release, CreatedAt: d.Now()},
+	}}
+	for _, step := range a.plan.Expand {
+		job.Expand = append(job.Expand, db.Dialect().Schema(string(a.project.ID), step)...)
+	}
+	for _, name := range a.plan.AddTokens {
+		token, err := d.RootToken(a.project.ID, name, r.Customer)
+		if err != nil {
+			return migrationrun.Job{}, err
+		}
+		job.Make.AddTokens = append(job.Make.AddTokens, token)
+	}
+	return job, nil
+}

@@ -1,0 +1,241 @@
+// Package project makes, finds and deletes projects.
+//
+// In: a customer and what they ask for. Out: projects that the customer has a
+// seat in; 4000 for all others, as if they were not there (LQ-30). Caller:
+// managementapi.
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"icehouse/controlplane/account"
+	"icehouse/controlplane/definition"
+	"icehouse/controlplane/deployment"
+	"icehouse/controlplane/problem"
+	"icehouse/controlplane/schemaregistry"
+	"icehouse/controlplane/store"
+	"icehouse/dataplane/connector/database"
+	"icehouse/tenancy"
+	"icehouse/tenancy/isolation"
+)
+
+// Service answers for projects.
+type Service struct {
+	Store     store.Store
+	Accounts  *account.Service
+	Deployer  *deployment.Deployer
+	Registry  *schemaregistry.Registry
+	Databases func(tenancy.Placement) (*database.DB, error)
+	// RemoveFiles forgets what a project uploaded.
+	RemoveFiles func(tenancy.ProjectID) error
+	Logger      *slog.Logger
+	Now         func() time.Time
+}
+
+// New is what addProject asks for.
+type New struct {
+	Name, Alias string
+	Region      string // "" for the default
+	// Config is a definition, Schema a text of types (console era). At most one
+	// is given; without either the project has an empty definition.
+	Config, Schema *string
+}
+
+// DefaultRegion is where projects are when nobody says otherwise. One
+// installation has one placement, so the region is only remembered.
+const DefaultRegion = "EU_WEST_1"
+
+var (
+	validName  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9\-_ ]{0,63}$`)
+	validAlias = regexp.MustCompile(`^[a-zA-Z0-9\-_]{1,64}$`)
+)
+
+// Add makes a project and publishes its first release. A definition that can't
+// be deployed makes no project: 2040.
+func (s *Service) Add(ctx context.Context, customer store.Customer, n New) (store.Project, *deployment.Result, error) {
+	if !validName.MatchString(n.Name) {
+		return store.Project{}, nil, problem.ProjectName(n.Name)
+	}
+	if n.Alias != "" && !validAlias.MatchString(n.Alias) {
+		return store.Project{}, nil, problem.AliasInvalid(n.Alias)
+	}
+	if n.Region == "" {
+		n.Region = DefaultRegion
+	}
+	def, warnings, err := n.definition()
+	if err != nil {
+		return store.Project{}, nil, err
+	}
+	now := s.Now().UTC().Truncate(time.Millisecond)
+	p := store.Project{
+		ID: tenancy.ProjectID(tenancy.NewID()), Name: n.Name, Alias: n.Alias, Owner: customer.ID,
+		Placement: tenancy.DefaultPlacement, Region: n.Region, AllowQueries: true, AllowMutations: true,
+		Ejected: n.Schema == nil, CreatedAt: now, UpdatedAt: now,
+	}
+	request := deployment.Request{Force: true, Customer: customer.ID}
+	dry := request
+	dry.DryRun = true
+	if result, err := s.Deployer.Deploy(ctx, p, def, dry); err != nil {
+		return store.Project{}, nil, err
+	} else if len(result.Errors) > 0 {
+		return store.Project{}, nil, asError(result.Errors)
+	}
+	seat := store.Seat{ID: tenancy.NewID(), Project: p.ID, Customer: customer.ID, Owner: true, Status: store.Joined, CreatedAt: now}
+	switch err := s.Store.AddProject(ctx, p, seat); {
+	case errors.Is(err, store.ErrNameTaken):
+		return store.Project{}, nil, problem.NameTaken(n.Name)
+	case errors.Is(err, store.ErrAliasTaken):
+		return store.Project{}, nil, problem.AliasTaken(n.Alias)
+	case errors.Is(err, store.ErrAliasIsID):
+		return store.Project{}, nil, problem.AliasIsID(n.Alias)
+	case err != nil:
+		return store.Project{}, nil, err
+	}
+	result, err := s.Deployer.Deploy(ctx, p, def, request)
+	if err == nil && len(result.Errors) > 0 {
+		err = asError(result.Errors)
+	}
+	if err != nil {
+		s.abandon(ctx, p)
+		return store.Project{}, nil, err
+	}
+	result.Warnings = append(warnings, result.Warnings...)
+	p, err = s.Store.Project(ctx, string(p.ID))
+	return p, result, err
+}
+
+func (n New) definition() (*definition.Definition, []string, error) {
+	switch {
+	case n.Config != nil:
+		def, warnings, problems := definition.Load(*n.Config)
+		if len(problems) > 0 {
+			return nil, nil, asError(problems)
+		}
+		return def, warnings, nil
+	case n.Schema != nil:
+		return definition.FromSDL(*n.Schema), nil, nil
+	default:
+		return definition.Empty(), nil, nil
+	}
+}
+
+// asError makes one error of a definition's problems, which say themselves what
+// they are about.
+func asError(problems definition.Problems) error {
+	if first := problems[0]; len(problems) == 1 && first.Code != 0 {
+		return problem.New(first.Code, "%s", first.Description)
+	}
+	return problem.Definition(problems.Error())
+}
+
+// abandon removes a project that never came to life.
+func (s *Service) abandon(ctx context.Context, p store.Project) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := s.remove(ctx, p); err != nil {
+		s.Logger.WarnContext(ctx, "a project that could not be made is not removed yet", "project", p.ID, "error", err)
+	}
+}
+
+// Get finds a project by id or alias.
+func (s *Service) Get(ctx context.Context, customer store.Customer, idOrAlias string) (store.Project, error) {
+	p, _, err := s.get(ctx, customer, idOrAlias)
+	return p, err
+}
+
+func (s *Service) get(ctx context.Context, customer store.Customer, idOrAlias string) (store.Project, store.Seat, error) {
+	p, err := s.Find(ctx, idOrAlias)
+	if err != nil {
+		return store.Project{}, store.Seat{}, err
+	}
+	seat, ok, err := s.Accounts.HasSeat(ctx, p.ID, customer.ID)
+	if err != nil {
+		return store.Project{}, store.Seat{}, err
+	}
+	if !ok {
+		return store.Project{}, store.Seat{}, problem.NoService(idOrAlias)
+	}
+	return p, seat, nil
+}
+
+// Find finds a project for a caller who proves their right in another way than
+// by a seat.
+func (s *Service) Find(ctx context.Context, idOrAlias string) (store.Project, error) {
+	p, err := s.Store.Project(ctx, idOrAlias)
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.Withdrawn {
+		return store.Project{}, problem.NoService(idOrAlias)
+	}
+	return p, err
+}
+
+// List lists the projects of a customer, oldest first.
+func (s *Service) List(ctx context.Context, customer store.Customer) ([]store.Project, error) {
+	return s.Store.ProjectsOf(ctx, customer.ID)
+}
+
+// Delete takes a project out of service, then removes its rows and files. Only
+// its owner may. The last project of an account may go too (LQ-29).
+func (s *Service) Delete(ctx context.Context, customer store.Customer, idOrAlias string) (tenancy.ProjectID, error) {
+	p, seat, err := s.get(ctx, customer, idOrAlias)
+	if err != nil {
+		return "", err
+	}
+	if !seat.Owner {
+		return "", problem.OwnerOnly()
+	}
+	return p.ID, s.remove(ctx, p)
+}
+
+// remove runs in this order so that nobody is served from a place that is going:
+// withdraw, tell, drop, forget. FinishDeletes goes on where it stopped.
+func (s *Service) remove(ctx context.Context, p store.Project) error {
+	if err := s.Registry.Withdraw(ctx, p, s.Now()); err != nil {
+		return err
+	}
+	scope, err := isolation.ForProject(p.ID, p.Placement)
+	if err != nil {
+		return err
+	}
+	db, err := s.Databases(p.Placement)
+	if err != nil {
+		return err
+	}
+	if err := db.Drop(ctx, scope); err != nil {
+		return fmt.Errorf("drop the project's tables: %w", err)
+	}
+	if err := s.RemoveFiles(p.ID); err != nil {
+		return err
+	}
+	return s.Store.RemoveWithdrawn(ctx, p.ID)
+}
+
+// FinishDeletes removes what is left of projects whose deletion was interrupted.
+func (s *Service) FinishDeletes(ctx context.Context) error {
+	left, err := s.Store.Withdrawn(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, p := range left {
+		errs = append(errs, s.remove(ctx, p))
+	}
+	return errors.Join(errs...)
+}
+
+// Definition is the deployed definition of a project; an empty one before its
+// first release.
+func (s *Service) Definition(ctx context.Context, p store.Project) (*definition.Definition, error) {
+	if p.Release == 0 {
+		return definition.Empty(), nil
+	}
+	r, err := s.Store.Release(ctx, p.ID, p.Release)
+	if err != nil {
+		return nil, err
+	}
+	return definition.Decode(r.Definition)
+}
