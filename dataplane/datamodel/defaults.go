@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -32,27 +31,52 @@ type valueUse struct {
 	strict   bool // dates must be dates
 }
 
+// valueReader parses the texts of one document. It remembers the values of enums
+// in a form that is quick to look up, for long enums with long lists.
+type valueReader struct {
+	enums map[*Enum]map[string]bool
+}
+
+func (r *valueReader) has(e *Enum, value string) bool {
+	set := r.enums[e]
+	if set == nil {
+		set = make(map[string]bool, len(e.Values))
+		for _, v := range e.Values {
+			set[v] = true
+		}
+		if r.enums == nil {
+			r.enums = map[*Enum]map[string]bool{}
+		}
+		r.enums[e] = set
+	}
+	return set[value]
+}
+
 var (
 	asDefault   = valueUse{2025, "The specified default value '%s' is not a valid Enum Value for this field.", "DefaultValue", false}
 	asMigration = valueUse{2042, "The specified migration value '%s' is not a valid Enum Value for this field.", "MigrationValue", true}
 )
 
 // defaultOf parses the text of @defaultValue (data-api §1.9).
-func defaultOf(f *Field, text string) (*Value, *valueProblem) { return asDefault.parse(f, text) }
+func (r *valueReader) defaultOf(f *Field, text string) (*Value, *valueProblem) {
+	return r.parse(asDefault, f, text)
+}
 
 // migrationOf parses the text of @migrationValue (data-api §1.9). Lists are
 // parsed like those of defaults, so that items may contain commas (LQ-D09).
-func migrationOf(f *Field, text string) (*Value, *valueProblem) { return asMigration.parse(f, text) }
+func (r *valueReader) migrationOf(f *Field, text string) (*Value, *valueProblem) {
+	return r.parse(asMigration, f, text)
+}
 
-func (u valueUse) parse(f *Field, text string) (*Value, *valueProblem) {
+func (r *valueReader) parse(u valueUse, f *Field, text string) (*Value, *valueProblem) {
 	if text == "null" {
 		return &Value{Null: true, Text: "null"}, nil
 	}
 	printed, problem := "", (*valueProblem)(nil)
 	if f.List {
-		printed, problem = u.list(f, text)
+		printed, problem = r.list(u, f, text)
 	} else {
-		printed, problem = u.single(f, text)
+		printed, problem = r.single(u, f, text)
 	}
 	if problem != nil {
 		return nil, problem
@@ -69,9 +93,9 @@ func (u valueUse) tooLong() *valueProblem {
 }
 
 // single gives the canonical JSON of one value.
-func (u valueUse) single(f *Field, text string) (string, *valueProblem) {
+func (r *valueReader) single(u valueUse, f *Field, text string) (string, *valueProblem) {
 	if f.Enum != nil {
-		if !slices.Contains(f.Enum.Values, text) {
+		if !r.has(f.Enum, text) {
 			return "", &valueProblem{u.enumCode, fmt.Sprintf(u.enumText, shorten(text))}
 		}
 		return quote(text), nil
@@ -108,7 +132,7 @@ func (u valueUse) single(f *Field, text string) (string, *valueProblem) {
 
 // list gives the canonical JSON of a list that is written as a GraphQL list
 // literal, which for texts, numbers and booleans is also a JSON array.
-func (u valueUse) list(f *Field, text string) (string, *valueProblem) {
+func (r *valueReader) list(u valueUse, f *Field, text string) (string, *valueProblem) {
 	if f.Scalar == JSON {
 		printed, problem := u.json(f, text)
 		if problem == nil && !strings.HasPrefix(printed, "[") {
@@ -126,7 +150,7 @@ func (u valueUse) list(f *Field, text string) (string, *valueProblem) {
 		if !item.fits(f) {
 			return "", notAValue(f, text)
 		}
-		printed, problem := u.single(f, item.text)
+		printed, problem := r.single(u, f, item.text)
 		if problem != nil {
 			return "", problem
 		}

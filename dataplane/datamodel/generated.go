@@ -22,18 +22,11 @@ func (c *checker) checkGeneratedNames(m *DataModel) {
 			if !ok {
 				at = places[clash.owner]
 			}
-			what := "a model"
-			switch {
-			case m.Relation(at.name) != nil && m.Type(at.name) == nil:
-				what = "a relation"
-			case m.Enum(at.name) != nil:
-				what = "an enum"
-			}
 			if at.done {
 				continue
 			}
 			at.done = true
-			c.error(at.place, 2008, "'%s' is not a valid name for %s. The generated schema has another type called '%s'.", at.name, what, clash.name)
+			c.error(at.place, 2008, "'%s' is not a valid name for %s. The generated schema has another type called '%s'.", at.name, at.what, clash.name)
 		}
 	}
 }
@@ -41,6 +34,7 @@ func (c *checker) checkGeneratedNames(m *DataModel) {
 // declaration is where a type, enum or relation is declared.
 type declaration struct {
 	name  string
+	what  string
 	place place
 	done  bool // a clash has been reported; one is enough
 }
@@ -49,14 +43,14 @@ func (c *checker) declarations() map[string]*declaration {
 	all := map[string]*declaration{}
 	c.eachField(func(t *typeNode, f *fieldNode) {
 		if name, ok := f.relationName(); ok && all[relationOwner(name)] == nil {
-			all[relationOwner(name)] = &declaration{name: name, place: place{t.name, f.name, f.pos}}
+			all[relationOwner(name)] = &declaration{name: name, what: "a relation", place: place{t.name, f.name, f.pos}}
 		}
 	})
 	for _, t := range c.doc.types {
-		all[t.name] = &declaration{name: t.name, place: place{typ: t.name, pos: t.pos}}
+		all[t.name] = &declaration{name: t.name, what: "a model", place: place{typ: t.name, pos: t.pos}}
 	}
 	for _, e := range c.doc.enums {
-		all[e.name] = &declaration{name: e.name, place: place{typ: e.name, pos: e.pos}}
+		all[e.name] = &declaration{name: e.name, what: "an enum", place: place{typ: e.name, pos: e.pos}}
 	}
 	return all
 }

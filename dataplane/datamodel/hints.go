@@ -75,7 +75,7 @@ func (b *builder) readFieldHints(t *typeNode, node *fieldNode) {
 		return
 	}
 	if text, d, ok := node.value("migrationValue"); ok {
-		value, problem := migrationOf(f, text)
+		value, problem := b.values.migrationOf(f, text)
 		if problem != nil {
 			b.error(place{t.name, node.name, d.pos}, problem.code, "%s", problem.text)
 			return
@@ -118,9 +118,9 @@ func (b *builder) readEnumHints(e *enumNode) {
 	if !ok {
 		return
 	}
-	enum := b.model.Enum(e.name)
+	enum := b.enums[e.name]
 	shape := Field{Enum: enum, List: strings.HasPrefix(strings.TrimSpace(text), "[")}
-	value, problem := migrationOf(&shape, text)
+	value, problem := b.values.migrationOf(&shape, text)
 	if problem != nil {
 		b.error(place{typ: e.name, pos: d.pos}, problem.code, "%s", problem.text)
 		return

@@ -58,22 +58,23 @@ type builder struct {
 	model  *DataModel
 	hints  Hints
 	names  interner
+	values valueReader
 	fields map[*fieldNode]*Field
+	enums  map[string]*Enum
 }
 
 func newBuilder(c *checker) *builder {
-	return &builder{checker: c, model: &DataModel{}, names: interner{}, fields: map[*fieldNode]*Field{}}
+	return &builder{checker: c, model: &DataModel{}, names: interner{}, fields: map[*fieldNode]*Field{}, enums: map[string]*Enum{}}
 }
 
 func (b *builder) build() {
-	enums := make(map[string]*Enum, len(b.doc.enums))
 	for _, node := range b.doc.enums {
 		e := &Enum{Name: b.names.intern(node.name)}
 		e.Values = make([]string, len(node.values))
 		for i, v := range node.values {
 			e.Values[i] = b.names.intern(v.name)
 		}
-		enums[e.Name] = e
+		b.enums[e.Name] = e
 		b.model.Enums = append(b.model.Enums, e)
 	}
 	relations := map[string]*Relation{}
@@ -94,7 +95,7 @@ func (b *builder) build() {
 				f.Scalar = scalarNames[base]
 				f.Unique = fieldNode.directive("isUnique") != nil
 			case enumKind:
-				f.Enum = enums[base]
+				f.Enum = b.enums[base]
 				f.Unique = fieldNode.directive("isUnique") != nil
 			case typeKind:
 				f.Required = f.Required && !f.List // data-api §1.7 rule 7
@@ -123,7 +124,7 @@ func (b *builder) readValues() {
 			return
 		}
 		at := place{t.name, node.name, d.pos}
-		value, problem := defaultOf(f, text)
+		value, problem := b.values.defaultOf(f, text)
 		if problem != nil {
 			b.error(at, problem.code, "%s", problem.text)
 			return

@@ -19,7 +19,10 @@ func Plural(name string) string {
 			break
 		}
 	}
-	return strings.ToUpper(plural[:1]) + plural[1:]
+	if first := plural[0]; first >= 'a' && first <= 'z' {
+		plural = string(first-'a'+'A') + plural[1:]
+	}
+	return plural
 }
 
 // pluralRule gives the plural of a word if the rule fits it. lower is the word in

@@ -194,7 +194,7 @@ func (r *reader) advance() {
 			if detail, ok := err.(*gqlerror.Error); ok { // the position is ours to print
 				text = detail.Message
 			}
-			r.fail(strings.TrimSuffix(text, "."))
+			r.fail(strings.TrimRight(text, ".?"))
 		}
 		if token.Kind == lexer.Name && len(token.Value) > maxName {
 			r.fail(fmt.Sprintf("a name is longer than %d characters", maxName))
@@ -285,24 +285,22 @@ func (r *reader) description() {
 
 func (r *reader) document() *document {
 	doc := &document{}
-	for {
+	for !r.at(lexer.EOF) {
 		r.description()
-		if r.at(lexer.EOF) {
-			return doc
-		}
 		pos := r.pos()
-		switch r.token.Value {
-		case "type":
+		switch {
+		case r.atWord("type"):
 			doc.types = append(doc.types, r.typeDefinition())
-		case "enum":
+		case r.atWord("enum"):
 			doc.enums = append(doc.enums, r.enumDefinition())
-		case "extend":
+		case r.atWord("extend"):
 			r.advance()
 			doc.ignored = append(doc.ignored, ignoredNode{"extend " + r.otherDefinition(), pos})
 		default:
 			doc.ignored = append(doc.ignored, ignoredNode{r.otherDefinition(), pos})
 		}
 	}
+	return doc
 }
 
 func (r *reader) typeDefinition() *typeNode {

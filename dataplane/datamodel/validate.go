@@ -1,6 +1,7 @@
 package datamodel
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -196,20 +197,31 @@ func (c *checker) checkEnums() {
 	}
 }
 
-// invalidValues are the values of an enum that break one rule.
+// invalidValues are the values of an enum that break one rule. All are listed,
+// as long as a person might read the list.
 type invalidValues struct {
 	names []string
+	left  int
 	first position
 }
+
+const maxListed = 100
 
 func (i *invalidValues) add(v enumValueNode) {
 	if len(i.names) == 0 {
 		i.first = v.pos
 	}
+	if len(i.names) == maxListed {
+		i.left++
+		return
+	}
 	i.names = append(i.names, "`"+v.name+"`")
 }
 
 func (i *invalidValues) report(c *checker, e *enumNode, rule string) {
+	if i.left > 0 {
+		i.names = append(i.names, fmt.Sprintf("and %d more", i.left))
+	}
 	if len(i.names) > 0 {
 		c.error(place{typ: e.name, pos: i.first}, 0, "The enum type `%s` contains invalid enum values. %s: %s.",
 			e.name, rule, strings.Join(i.names, ", "))
