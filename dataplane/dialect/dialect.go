@@ -13,8 +13,9 @@ import "icehouse/dataplane/relational"
 type Statement struct {
 	SQL  string
 	Args []relational.ArgType
-	// Returns says that the statement returns one row with one column, JSON
-	// text. Guard and Require statements return nothing to their caller.
+	// Returns says that the statement returns one row: its columns, one after
+	// another, are the JSON text (a null column is the word null). Guard and
+	// Require statements return nothing to their caller.
 	Returns bool
 	// Check marks Guard and Require statements: the driver fails with
 	// GuardFailed or RequireFailed as the statement's own convention says.
@@ -34,7 +35,7 @@ const (
 // Dialect renders for one engine. Implementations hold no state and may be used
 // from any goroutine.
 type Dialect interface {
-	// Query renders a read: one statement, one row, one column.
+	// Query renders a read: one statement, one row, the pieces of one JSON text.
 	Query(namespace string, q *relational.Query) Statement
 	// Change renders a write or a check.
 	Change(namespace string, c relational.Change) Statement

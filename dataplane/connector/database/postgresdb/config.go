@@ -1,0 +1,96 @@
+package postgresdb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"icehouse/dataplane/connector/database"
+)
+
+// Config is how to reach one placement.
+type Config struct {
+	// URL is a PostgreSQL URL or DSN. Of the options of pgx it heeds the
+	// pool_* ones, statement_cache_capacity and default_query_exec_mode: with
+	// cache_statement (the default) connections keep prepared statements and
+	// their role; with any other mode nothing stays on a connection after a
+	// transaction, which is what a pooler between here and the server needs.
+	URL string
+	// MaxConns is the size of the pool; 0 leaves it to the URL.
+	MaxConns int
+	// ConnectTimeout limits one attempt to connect; 0 is 10 seconds.
+	ConnectTimeout time.Duration
+	// CancelTimeout is how long a canceled statement may take to end on the
+	// server before its connection is given up; 0 is 2 seconds.
+	CancelTimeout time.Duration
+}
+
+// Open connects, and makes the shared functions if this server lacks them.
+func Open(ctx context.Context, c Config) (*database.DB, error) {
+	d, err := open(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	return database.Open(d), nil
+}
+
+func open(ctx context.Context, c Config) (*driver, error) {
+	pc, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, errors.New("the database URL can't be read") // err may quote a password
+	}
+	if c.MaxConns > 0 {
+		pc.MaxConns = int32(min(c.MaxConns, 10_000)) //nolint:gosec // bounded
+		pc.MinConns = min(pc.MinConns, pc.MaxConns)
+	}
+	cc := pc.ConnConfig
+	cc.ConnectTimeout = orDefault(c.ConnectTimeout, 10*time.Second)
+	cancelTimeout := orDefault(c.CancelTimeout, 2*time.Second)
+	cc.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTimeout}
+	}
+	d := &driver{keep: cc.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement, capacity: cc.StatementCacheCapacity}
+	setDefault(cc.RuntimeParams, "application_name", "icehouse")
+	cc.RuntimeParams["timezone"] = "UTC"
+	if d.keep {
+		// Nested subqueries look costly to the optimizer and are not. A pooler
+		// would refuse the parameter.
+		setDefault(cc.RuntimeParams, "jit", "off")
+	}
+	if d.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
+		return nil, err
+	}
+	if err := d.install(ctx); err != nil {
+		d.pool.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return def
+}
+
+func setDefault(params map[string]string, name, value string) {
+	if _, ok := params[name]; !ok {
+		params[name] = value
+	}
+}
+
+// rolePrefix sets the roles of this database apart: roles belong to a whole
+// server, schemas to a database.
+func rolePrefix(databaseName string) string {
+	sum := sha256.Sum256([]byte(databaseName))
+	return "icehouse_" + hex.EncodeToString(sum[:4]) + "_"
+}

@@ -1,0 +1,142 @@
+package postgresdb
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/dialect/postgres"
+	"icehouse/tenancy/isolation"
+)
+
+type driver struct {
+	pool     *pgxpool.Pool
+	prefix   string // of role names
+	keep     bool   // connections are ours: roles and prepared statements stay on them
+	capacity int    // prepared statements a connection
+	// roleChanges counts the roles that were dropped or made: one of the same
+	// name may be another, so connections must set theirs again.
+	roleChanges atomic.Uint64
+}
+
+var _ database.Driver = (*driver)(nil)
+
+func (d *driver) Dialect() dialect.Dialect { return postgres.Dialect{} }
+
+func (d *driver) role(scope isolation.Scope) string { return d.prefix + scope.Namespace() }
+
+func (d *driver) Close() error {
+	d.pool.Close()
+	return nil
+}
+
+// acquire takes a connection out of the pool.
+func (d *driver) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		kind := database.Unavailable
+		if ctx.Err() != nil {
+			kind = database.Canceled
+		}
+		return nil, &database.Error{Kind: kind, Cause: err}
+	}
+	return conn, nil
+}
+
+func (d *driver) once(ctx context.Context, t trip) ([][]byte, error) {
+	conn, err := d.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	return d.run(ctx, conn, t)
+}
+
+func (d *driver) Query(ctx context.Context, scope isolation.Scope, s database.Statement) ([]byte, error) {
+	out, err := d.once(ctx, trip{role: d.role(scope), statements: []database.Statement{s}})
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+func (d *driver) Batch(ctx context.Context, scope isolation.Scope, statements []database.Statement) ([][]byte, error) {
+	if len(statements) == 0 {
+		return nil, nil
+	}
+	return d.once(ctx, trip{role: d.role(scope), statements: statements})
+}
+
+func (d *driver) Transact(ctx context.Context, scope isolation.Scope, do func(database.Tx) error) error {
+	conn, err := d.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	t := &tx{driver: d, conn: conn, role: d.role(scope)}
+	defer t.end(ctx)
+	if err := do(t); err != nil {
+		return err
+	}
+	return t.commit(ctx)
+}
+
+// tx begins with its first batch, so that an unused one costs nothing.
+type tx struct {
+	driver *driver
+	conn   *pgxpool.Conn
+	role   string
+	begun  bool
+	ended  bool
+	failed error
+}
+
+func (t *tx) Batch(ctx context.Context, statements []database.Statement) ([][]byte, error) {
+	switch {
+	case t.ended:
+		return nil, &database.Error{Kind: database.Internal, Cause: errors.New("the transaction has ended")}
+	case t.failed != nil:
+		return nil, t.failed
+	case len(statements) == 0:
+		return nil, nil
+	}
+	out, err := t.driver.run(ctx, t.conn, trip{begin: !t.begun, inBlock: t.begun, role: t.role, statements: statements})
+	t.begun, t.failed = true, err
+	return out, err
+}
+
+func (t *tx) commit(ctx context.Context) error {
+	if t.failed != nil || !t.begun {
+		return t.failed
+	}
+	tag, err := t.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
+	if err != nil {
+		return describe(err, 0)
+	}
+	if len(tag) == 1 && tag[0].CommandTag.String() != "COMMIT" {
+		return &database.Error{Kind: database.Internal, Cause: errors.New("the server rolled back instead")}
+	}
+	return nil
+}
+
+// rollbackTimeout limits the end of a transaction whose own context may be over.
+const rollbackTimeout = 5 * time.Second
+
+// end gives the connection back, and rolls back what was not committed. The
+// pool closes a connection whose transaction could not be ended.
+func (t *tx) end(ctx context.Context) {
+	t.ended = true
+	defer t.conn.Release()
+	c := t.conn.Conn().PgConn()
+	if c.IsClosed() || c.TxStatus() == 'I' {
+		return
+	}
+	sessionOf(c).known = false // the role goes back to what it was
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	_, _ = c.Exec(ctx, "ROLLBACK").ReadAll()
+}

@@ -1,0 +1,50 @@
+package postgresdb
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/dialect/postgres"
+)
+
+// describe says what a failure means to a caller. A message of the server may
+// hold values of rows, so it stays inside, as the cause.
+func describe(err error, step int) error {
+	if err == nil {
+		return nil
+	}
+	e := &database.Error{Kind: database.Internal, Step: step, Cause: err}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		e.Kind = database.Unavailable // the connection, not the statement
+		return e
+	}
+	e.Constraint = pg.ConstraintName
+	switch pg.Code {
+	case "23505":
+		e.Kind = database.UniqueViolation
+	case "23503":
+		e.Kind = database.MissingReference
+	case "23502":
+		e.Kind = database.MissingValue
+	case "23514", "54000": // the check on length; an index entry that is too large
+		e.Kind = database.ValueTooLong
+	case "57014":
+		e.Kind = database.Canceled
+	case postgres.GuardState:
+		e.Kind = database.GuardFailed
+	case postgres.RequireState:
+		e.Kind, e.Value = database.RequireFailed, pg.Message
+	case "40001", "40P01", "55P03": // lost against another transaction
+		e.Kind = database.Unavailable
+	default:
+		switch {
+		case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"):
+			e.Kind = database.Unavailable
+		}
+	}
+	return e
+}

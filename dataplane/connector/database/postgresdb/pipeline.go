@@ -1,0 +1,171 @@
+package postgresdb
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"icehouse/dataplane/connector/database"
+)
+
+// login is the role that the connection logged in with.
+const login = ""
+
+// trip is one round trip: what is sent before its statements, and whose they
+// are. Outside a transaction block the server runs all of it as one transaction.
+type trip struct {
+	begin      bool // open a transaction block first
+	inBlock    bool // a block is open, with its role set
+	role       string
+	statements []database.Statement
+	unnamed    bool // prepare nothing: DDL
+}
+
+// sent is one message whose answer is awaited.
+type sent struct {
+	step     int // index of the statement; -1: none
+	prepared *prepared
+}
+
+var textResult = []int16{pgtype.TextFormatCode}
+
+// run makes the trip and returns the text of each statement that returns one.
+func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte, error) {
+	c, s := conn.Conn().PgConn(), sessionOf(conn.Conn().PgConn())
+	params, err := encode(conn.Conn().TypeMap(), t.statements)
+	if err != nil {
+		return nil, err
+	}
+	p := c.StartPipeline(ctx)
+	var awaited []sent
+	plain := func(sql string) {
+		p.SendQueryParams(sql, nil, nil, nil, nil)
+		awaited = append(awaited, sent{step: -1})
+	}
+	forget := s.dropped
+	for _, name := range forget {
+		p.SendDeallocate(name)
+		awaited = append(awaited, sent{step: -1})
+	}
+	if t.begin {
+		plain("BEGIN")
+	}
+	changes := d.roleChanges.Load()
+	if sql := d.roleSQL(s, t, changes); sql != "" {
+		plain(sql)
+	}
+	fresh := map[string]string{}
+	for i, statement := range t.statements {
+		a := params[i]
+		if !d.keep || t.unnamed {
+			p.SendQueryParams(statement.SQL, a.values, a.types, a.formats, textResult)
+			awaited = append(awaited, sent{step: i})
+			continue
+		}
+		name, known := s.lookup(statement.SQL)
+		if !known {
+			name, known = fresh[statement.SQL]
+		}
+		if !known {
+			name = s.newName()
+			fresh[statement.SQL] = name
+			p.SendPrepare(name, statement.SQL, a.types)
+			awaited = append(awaited, sent{step: i, prepared: &prepared{statement.SQL, name}})
+		}
+		p.SendQueryPrepared(name, a.values, a.formats, textResult)
+		awaited = append(awaited, sent{step: i})
+	}
+	s.known = false // until all of it is known to have happened
+	if err := p.Sync(); err != nil {
+		_ = p.Close()
+		return nil, describe(err, 0)
+	}
+	out, step, err := d.collect(p, s, awaited, t)
+	if closeErr := p.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, describe(err, max(step, 0))
+	}
+	s.dropped = s.dropped[len(forget):]
+	s.role, s.changes, s.known = t.role, changes, d.keep
+	return out, nil
+}
+
+// roleSQL sets the role where the connection lacks it. Where connections are not
+// ours to keep, the role lasts as long as the transaction.
+func (d *driver) roleSQL(s *session, t trip, changes uint64) string {
+	switch {
+	case t.inBlock:
+		return ""
+	case !d.keep && t.role == login:
+		return ""
+	case !d.keep:
+		return "SELECT set_config('role', '" + strings.ReplaceAll(t.role, "'", "''") + "', true)"
+	case s.known && s.role == t.role && s.changes == changes:
+		return ""
+	case t.role == login:
+		return "RESET ROLE"
+	default:
+		return `SET ROLE "` + strings.ReplaceAll(t.role, `"`, `""`) + `"`
+	}
+}
+
+// collect reads the answers in order. On an error, step says which statement
+// failed, -1 none of them.
+func (d *driver) collect(p *pgconn.Pipeline, s *session, awaited []sent, t trip) (out [][]byte, step int, err error) {
+	out = make([][]byte, len(t.statements))
+	for _, a := range awaited {
+		result, err := p.GetResults()
+		if err != nil {
+			return nil, a.step, err
+		}
+		switch r := result.(type) {
+		case *pgconn.StatementDescription:
+			if a.prepared != nil {
+				s.keep(a.prepared, d.capacity)
+			}
+		case *pgconn.ResultReader:
+			if a.step >= 0 && t.statements[a.step].Returns {
+				out[a.step] = text(r)
+			}
+			if _, err := r.Close(); err != nil {
+				return nil, a.step, err
+			}
+			if a.step >= 0 && t.statements[a.step].Returns && out[a.step] == nil {
+				return nil, a.step, errors.New("the statement returned no row")
+			}
+		case nil:
+			return nil, a.step, errors.New("the server answered too little")
+		}
+	}
+	return out, -1, nil
+}
+
+// text joins the columns of the first row: the pieces of one JSON text. The
+// bytes are a copy; what the connection read them into is used again.
+func text(r *pgconn.ResultReader) []byte {
+	var out []byte
+	for r.NextRow() {
+		if out != nil {
+			continue
+		}
+		size := 0
+		for _, v := range r.Values() {
+			size += max(len(v), len("null"))
+		}
+		out = make([]byte, 0, size)
+		for _, v := range r.Values() {
+			if v == nil {
+				out = append(out, "null"...)
+			} else {
+				out = append(out, v...)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,62 @@
+package postgresdb
+
+import (
+	"container/list"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// session is what one connection remembers between calls. It is used by the
+// call that holds the connection.
+type session struct {
+	// role is the role that the server holds for this connection, when it is
+	// known: not after an error, which may have taken back a change of role.
+	role    string
+	known   bool
+	changes uint64 // driver.roleChanges when role was set
+
+	named   map[string]*list.Element // prepared statements by SQL
+	recent  *list.List               // of *prepared, the most recent first
+	names   int
+	dropped []string // names to forget on the server
+}
+
+type prepared struct{ sql, name string }
+
+const sessionKey = "icehouse"
+
+func sessionOf(c *pgconn.PgConn) *session {
+	if s, ok := c.CustomData()[sessionKey].(*session); ok {
+		return s
+	}
+	s := &session{known: true, named: map[string]*list.Element{}, recent: list.New()}
+	c.CustomData()[sessionKey] = s
+	return s
+}
+
+// lookup finds a prepared statement.
+func (s *session) lookup(sql string) (name string, ok bool) {
+	e, ok := s.named[sql]
+	if !ok {
+		return "", false
+	}
+	s.recent.MoveToFront(e)
+	p, _ := e.Value.(*prepared)
+	return p.name, true
+}
+
+func (s *session) newName() string {
+	s.names++
+	return "ih" + strconv.Itoa(s.names)
+}
+
+// keep remembers what the server has prepared, and marks what must go.
+func (s *session) keep(p *prepared, capacity int) {
+	s.named[p.sql] = s.recent.PushFront(p)
+	for s.recent.Len() > max(capacity, 1) {
+		old, _ := s.recent.Remove(s.recent.Back()).(*prepared)
+		delete(s.named, old.sql)
+		s.dropped = append(s.dropped, old.name)
+	}
+}

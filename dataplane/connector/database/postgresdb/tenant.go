@@ -1,0 +1,130 @@
+package postgresdb
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/dialect"
+	"icehouse/tenancy/isolation"
+)
+
+// schemaMark is the comment on a project's schema. One without it was not made
+// here and is left alone.
+const schemaMark = "icehouse project"
+
+// grants gives a role the rows of a schema: all that it may ever do.
+func grants(schema, role string) []string {
+	return []string{
+		"GRANT USAGE ON SCHEMA " + schema + " TO " + role,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + schema + " TO " + role,
+	}
+}
+
+func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// Provision makes the schema and the role. Repeated, it also repairs: a restored
+// database comes without roles.
+func (d *driver) Provision(ctx context.Context, scope isolation.Scope) error {
+	schema, role := quoted(scope.Namespace()), quoted(d.role(scope))
+	return d.manage(ctx, scope, func(exists, marked, hasRole bool) ([]string, error) {
+		var sql []string
+		if exists && !marked {
+			return nil, fmt.Errorf("schema %s is there and is no project's", schema)
+		}
+		if !hasRole {
+			sql = append(sql, "CREATE ROLE "+role+" NOLOGIN")
+		}
+		if !exists {
+			sql = append(sql, "CREATE SCHEMA "+schema, "COMMENT ON SCHEMA "+schema+" IS '"+schemaMark+"'")
+		}
+		sql = append(sql, "GRANT "+role+" TO CURRENT_USER")
+		return append(sql, grants(schema, role)...), nil
+	})
+}
+
+// Drop removes the schema with all rows, and the role.
+func (d *driver) Drop(ctx context.Context, scope isolation.Scope) error {
+	schema, role := quoted(scope.Namespace()), quoted(d.role(scope))
+	return d.manage(ctx, scope, func(exists, marked, hasRole bool) ([]string, error) {
+		var sql []string
+		if exists && !marked {
+			return nil, fmt.Errorf("schema %s is no project's", schema)
+		}
+		if exists {
+			sql = append(sql, "DROP SCHEMA "+schema+" CASCADE")
+		}
+		if hasRole {
+			sql = append(sql, "DROP ROLE "+role)
+		}
+		return sql, nil
+	})
+}
+
+// Migrate runs DDL as the owner and lets the project's role use what it made.
+func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []string) error {
+	if len(ddl) == 0 {
+		return nil
+	}
+	sql := append(append([]string{}, ddl...), grants(quoted(scope.Namespace()), quoted(d.role(scope)))...)
+	_, err := d.once(ctx, trip{role: login, unnamed: true, statements: plain(sql)})
+	return err
+}
+
+// manage looks at what there is and runs what plan makes of it, in one
+// transaction that no other of its kind overlaps.
+func (d *driver) manage(ctx context.Context, scope isolation.Scope, plan func(exists, marked, hasRole bool) ([]string, error)) error {
+	conn, err := d.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	t := &tx{driver: d, conn: conn, role: login}
+	defer t.end(ctx)
+	out, err := t.batchPlain(ctx, []string{
+		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", installLock),
+		"SELECT concat_ws(',', (SELECT obj_description(oid, 'pg_namespace') IS NOT DISTINCT FROM '" + schemaMark + "' FROM pg_catalog.pg_namespace WHERE nspname = '" + scope.Namespace() + "'), " +
+			"(SELECT 'role' FROM pg_catalog.pg_roles WHERE rolname = '" + d.role(scope) + "'))",
+	})
+	if err != nil {
+		return err
+	}
+	var exists, marked, hasRole bool
+	switch string(out[1]) {
+	case "t", "t,role":
+		exists, marked = true, true
+	case "f", "f,role":
+		exists = true
+	}
+	hasRole = len(out[1]) >= 4 && string(out[1][len(out[1])-4:]) == "role"
+	sql, err := plan(exists, marked, hasRole)
+	if err != nil {
+		return &database.Error{Kind: database.Internal, Cause: err}
+	}
+	if len(sql) > 0 {
+		if _, err := t.batchPlain(ctx, sql); err != nil {
+			return err
+		}
+	}
+	if err := t.commit(ctx); err != nil {
+		return err
+	}
+	d.roleChanges.Add(1)
+	return nil
+}
+
+// batchPlain runs statements without arguments, as the login user.
+func (t *tx) batchPlain(ctx context.Context, sql []string) ([][]byte, error) {
+	out, err := t.driver.run(ctx, t.conn, trip{begin: !t.begun, inBlock: t.begun, role: login, unnamed: true, statements: plain(sql)})
+	t.begun, t.failed = true, err
+	return out, err
+}
+
+func plain(sql []string) []database.Statement {
+	statements := make([]database.Statement, len(sql))
+	for i, s := range sql {
+		statements[i].Statement = dialect.Statement{SQL: s, Returns: len(s) > 6 && s[:6] == "SELECT"}
+	}
+	return statements
+}

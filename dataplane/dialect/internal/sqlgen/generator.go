@@ -1,0 +1,111 @@
+package sqlgen
+
+import (
+	"strconv"
+	"strings"
+
+	"icehouse/dataplane/relational"
+)
+
+// Engine is what differs between products.
+type Engine interface {
+	// Table writes the place of a table.
+	Table(t *relational.Table) string
+	// Arg writes the n-th argument.
+	Arg(n relational.Arg, t relational.ArgType) string
+	// Key writes the form of a column in which it is compared and ordered.
+	Key(expr string, k relational.Kind) string
+	// Output writes a column as the JSON value of an object.
+	Output(expr string, k relational.Kind) string
+	// Literal writes constant JSON text.
+	Literal(json string) string
+	// Object writes the JSON object of the current row.
+	Object(members []Member) string
+	// One writes the JSON object of the only row of from, or null.
+	One(members []Member, from string) string
+	// Many writes the JSON array of the rows of from, in their order.
+	Many(members []Member, from string) string
+	// OneOf writes whether key is among a list argument's values.
+	OneOf(key, list string, t relational.ArgType, not bool) string
+	// Find writes the condition that text contains needle, or ends with it.
+	// An empty needle is in every text.
+	Find(kind relational.MatchKind, text, needle string) string
+	// Page writes the clause that cuts a list; empty parts are absent.
+	Page(limit, skip string) string
+}
+
+// Member is one key of a JSON object with the expression of its value.
+type Member struct{ Key, Value string }
+
+// Generator writes one statement. It is used once.
+type Generator struct {
+	engine  Engine
+	args    []relational.ArgType
+	aliases int
+}
+
+// New starts a statement with these arguments.
+func New(e Engine, args []relational.ArgType) *Generator {
+	return &Generator{engine: e, args: args}
+}
+
+// Row is a row that expressions may refer to, and what they took of it.
+type Row struct {
+	Alias string
+	used  []*relational.Column
+}
+
+// NewRow gives a row an alias of its own.
+func (g *Generator) NewRow() *Row {
+	g.aliases++
+	return &Row{Alias: "t" + strconv.Itoa(g.aliases)}
+}
+
+// Column refers to a column of the row.
+func (r *Row) Column(c *relational.Column) string {
+	known := false
+	for _, u := range r.used {
+		known = known || u == c
+	}
+	if !known {
+		r.used = append(r.used, c)
+	}
+	return r.Alias + "." + Quote(c.Name)
+}
+
+// columns lists what expressions took of the row, for the inside of a cut.
+func (r *Row) columns() string {
+	if len(r.used) == 0 {
+		return "1"
+	}
+	names := make([]string, len(r.used))
+	for i, c := range r.used {
+		names[i] = r.Alias + "." + Quote(c.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Arg writes an argument.
+func (g *Generator) Arg(n relational.Arg) string { return g.engine.Arg(n, g.Type(n)) }
+
+// Type is what an argument carries.
+func (g *Generator) Type(n relational.Arg) relational.ArgType {
+	if n < 1 || int(n) > len(g.args) {
+		return relational.ArgType{}
+	}
+	return g.args[n-1]
+}
+
+func (g *Generator) key(r *Row, c *relational.Column) string {
+	return g.engine.Key(r.Column(c), c.Kind)
+}
+
+// Quote writes a name so that it means itself, whatever it is.
+func Quote(name string) string {
+	return `"` + strings.ReplaceAll(strings.ReplaceAll(name, "\x00", ""), `"`, `""`) + `"`
+}
+
+// Text writes a string constant. Engines here take a backslash as it stands.
+func Text(s string) string {
+	return `'` + strings.ReplaceAll(strings.ReplaceAll(s, "\x00", ""), `'`, `''`) + `'`
+}

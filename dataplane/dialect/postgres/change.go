@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"strconv"
+	"strings"
+
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/dialect/internal/sqlgen"
+	"icehouse/dataplane/relational"
+)
+
+// Change renders a write or a check. A check that fails raises GuardState or
+// RequireState, so that a whole batch can be sent at once and ends there.
+func (Dialect) Change(namespace string, change relational.Change) dialect.Statement {
+	e := engine{namespace}
+	switch c := change.(type) {
+	case *relational.Insert:
+		return dialect.Statement{SQL: e.insert(sqlgen.New(e, c.Args), c), Args: c.Args}
+	case *relational.Update:
+		g := sqlgen.New(e, c.Args)
+		return dialect.Statement{Args: c.Args, SQL: g.Update(c, func(a relational.Assignment) string {
+			return e.stored(g, a.Column, a.Value)
+		})}
+	case *relational.Delete:
+		return dialect.Statement{SQL: sqlgen.New(e, c.Args).Delete(c), Args: c.Args}
+	case *relational.Guard:
+		g := sqlgen.New(e, c.Args)
+		return dialect.Statement{Args: c.Args, Check: dialect.GuardCheck,
+			SQL: "SELECT CASE WHEN " + g.Condition(c.Condition, nil) + " THEN NULL ELSE " + refuse(GuardState, "NULL") + " END"}
+	case *relational.Require:
+		g := sqlgen.New(e, c.Args)
+		return dialect.Statement{Args: c.Args, Check: dialect.RequireCheck, SQL: e.require(g, c)}
+	}
+	return dialect.Statement{SQL: "SELECT " + refuse(GuardState, "'unknown change'")}
+}
+
+// require asks for the first id that has no row. LIMIT keeps the refusal
+// outside, so that it is asked for that id alone.
+func (e engine) require(g *sqlgen.Generator, c *relational.Require) string {
+	return "SELECT " + refuse(RequireState, "missing.id") + " FROM (SELECT wanted.id FROM unnest(" + g.Arg(c.IDs) +
+		") WITH ORDINALITY AS wanted (id, place) WHERE NOT EXISTS (SELECT 1 FROM " + e.Table(c.Table) + " AS t WHERE t." +
+		sqlgen.Quote(c.Table.ID.Name) + " = wanted.id) ORDER BY wanted.place LIMIT 1) AS missing"
+}
+
+// insert writes rows. With Each, the lists are unrolled side by side and the
+// other arguments repeat.
+func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
+	lists, names := unrolled(g, i)
+	values := make([]string, len(i.Values))
+	for n, v := range i.Values {
+		if name, ok := names[v]; ok && i.Each {
+			values[n] = cast(i.Columns[n], name)
+		} else {
+			values[n] = e.stored(g, i.Columns[n], v)
+		}
+	}
+	sql := g.InsertInto(i)
+	if len(lists) > 0 {
+		columns := make([]string, len(lists))
+		args := make([]string, len(lists))
+		for n, l := range lists {
+			args[n], columns[n] = g.Arg(l), "a"+strconv.Itoa(int(l))
+		}
+		sql += " SELECT " + strings.Join(values, ", ") + " FROM unnest(" + strings.Join(args, ", ") + ") AS each (" + strings.Join(columns, ", ") + ")"
+	} else {
+		sql += " VALUES (" + strings.Join(values, ", ") + ")"
+	}
+	if i.IgnoreExisting {
+		sql += " ON CONFLICT DO NOTHING"
+	}
+	return sql
+}
+
+// unrolled finds the list arguments of an insertion, each once.
+func unrolled(g *sqlgen.Generator, i *relational.Insert) (lists []relational.Arg, names map[relational.Arg]string) {
+	names = map[relational.Arg]string{}
+	if !i.Each {
+		return nil, names
+	}
+	for _, v := range i.Values {
+		if _, known := names[v]; v != 0 && !known && g.Type(v).List {
+			lists = append(lists, v)
+			names[v] = "each.a" + strconv.Itoa(int(v))
+		}
+	}
+	return lists, names
+}
+
+// stored writes an argument as a column keeps it.
+func (e engine) stored(g *sqlgen.Generator, c *relational.Column, v relational.Arg) string {
+	if v == 0 {
+		return "NULL"
+	}
+	return cast(c, g.Arg(v))
+}
+
+func cast(c *relational.Column, value string) string {
+	if c.Kind == relational.KindJSON {
+		return value + "::json"
+	}
+	return value
+}

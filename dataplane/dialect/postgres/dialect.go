@@ -1,0 +1,32 @@
+package postgres
+
+import (
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/dialect/internal/sqlgen"
+	"icehouse/dataplane/relational"
+)
+
+// Dialect renders for PostgreSQL 15 and later.
+type Dialect struct{}
+
+var _ dialect.Dialect = Dialect{}
+
+// Query renders a read.
+func (Dialect) Query(namespace string, q *relational.Query) dialect.Statement {
+	g := sqlgen.New(engine{namespace}, q.Args)
+	return dialect.Statement{SQL: g.Query(q), Args: q.Args, Returns: true}
+}
+
+// ConstraintName is the name that a violation reports.
+func (Dialect) ConstraintName(c *relational.Column, kind dialect.ConstraintKind) string {
+	if kind == dialect.ForeignKey {
+		return dialect.ForeignKeyName(c.Table.Name, c.Name)
+	}
+	return dialect.UniqueName(c.Table.Name, c.Name)
+}
+
+// Features says how PostgreSQL differs: it is behind a network, and names the
+// foreign keys that are violated.
+func (Dialect) Features() dialect.Features {
+	return dialect.Features{NamesForeignKeys: true}
+}

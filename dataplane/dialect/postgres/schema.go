@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"strconv"
+	"strings"
+
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/dialect/internal/sqlgen"
+	"icehouse/dataplane/relational"
+)
+
+// Schema renders one step of a migration. Steps may be repeated.
+func (Dialect) Schema(namespace string, change relational.SchemaChange) []string {
+	e := engine{namespace}
+	switch c := change.(type) {
+	case relational.CreateTable:
+		if c.Table.ID == nil {
+			return e.createJoin(c.Table)
+		}
+		return e.createTable(c.Table)
+	case relational.AddColumn:
+		add := "ALTER TABLE " + e.Table(c.Column.Table) + " ADD COLUMN IF NOT EXISTS " + e.column(c.Column)
+		return append([]string{add}, e.indexes(c.Column)...)
+	}
+	return nil
+}
+
+func (e engine) createTable(t *relational.Table) []string {
+	var parts []string
+	var after []string
+	for _, c := range t.Columns {
+		if c.References != nil {
+			continue
+		}
+		parts = append(parts, e.column(c))
+		if c != t.ID {
+			after = append(after, e.indexes(c)...)
+		}
+	}
+	parts = append(parts, "CONSTRAINT "+sqlgen.Quote(dialect.UniqueName(t.Name, t.ID.Name))+" PRIMARY KEY ("+sqlgen.Quote(t.ID.Name)+")")
+	return append([]string{e.create(t, parts)}, append(after, e.index(t.CreatedAt))...)
+}
+
+// createJoin makes a table of edges: found from A by its key, from B by an
+// index.
+func (e engine) createJoin(t *relational.Table) []string {
+	var parts, key, back []string
+	var after []string
+	for i, c := range t.Columns {
+		parts = append(parts, e.column(c))
+		key = append(key, sqlgen.Quote(c.Name))
+		back = append(back, sqlgen.Quote(t.Columns[len(t.Columns)-1-i].Name))
+		if c.Unique {
+			after = append(after, e.unique(c))
+		}
+	}
+	parts = append(parts, "CONSTRAINT "+sqlgen.Quote(dialect.Name(t.Name, "", "key"))+" PRIMARY KEY ("+strings.Join(key, ", ")+")")
+	after = append(after, "CREATE INDEX IF NOT EXISTS "+sqlgen.Quote(dialect.IndexName(t.Name, ""))+" ON "+e.Table(t)+" ("+strings.Join(back, ", ")+")")
+	return append([]string{e.create(t, parts)}, after...)
+}
+
+func (e engine) create(t *relational.Table, parts []string) string {
+	return "CREATE TABLE IF NOT EXISTS " + e.Table(t) + " (" + strings.Join(parts, ", ") + ")"
+}
+
+var columnTypes = [...]string{
+	relational.KindID:    `text COLLATE "C"`,
+	relational.KindText:  `text COLLATE "C"`,
+	relational.KindWord:  `text COLLATE "C"`,
+	relational.KindHash:  `text COLLATE "C"`,
+	relational.KindInt:   "integer",
+	relational.KindFloat: "double precision",
+	relational.KindBool:  "boolean",
+	relational.KindTime:  "timestamptz(3)",
+	relational.KindJSON:  "json",
+}
+
+func (e engine) column(c *relational.Column) string {
+	name := sqlgen.Quote(c.Name)
+	text := name + " " + columnTypes[c.Kind]
+	if c.Required {
+		text += " NOT NULL"
+	}
+	if c.Unique && c.Kind == relational.KindText {
+		text += " CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
+			" CHECK (octet_length(" + fold(name) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
+	}
+	if c.References != nil {
+		text += " CONSTRAINT " + sqlgen.Quote(dialect.ForeignKeyName(c.Table.Name, c.Name)) +
+			" REFERENCES " + e.Table(c.References) + " (" + sqlgen.Quote(c.References.ID.Name) + ")"
+		switch {
+		case c.Cascade:
+			text += " ON DELETE CASCADE"
+		case !c.Required:
+			text += " ON DELETE SET NULL"
+		}
+	}
+	return text
+}
+
+// indexes are a column's own: for uniqueness, or to find what points at a row.
+func (e engine) indexes(c *relational.Column) []string {
+	switch {
+	case c.Unique:
+		return []string{e.unique(c)}
+	case c.References != nil:
+		return []string{e.index(c)}
+	default:
+		return nil
+	}
+}
+
+func (e engine) unique(c *relational.Column) string {
+	key := sqlgen.Quote(c.Name)
+	switch c.Kind {
+	case relational.KindText:
+		key = fold(key)
+	}
+	return "CREATE UNIQUE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.UniqueName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + key + ")"
+}
+
+func (e engine) index(c *relational.Column) string {
+	return "CREATE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.IndexName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + sqlgen.Quote(c.Name) + ")"
+}

@@ -1,0 +1,84 @@
+package sqlite
+
+import (
+	"strconv"
+	"strings"
+
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/dialect/internal/sqlgen"
+	"icehouse/dataplane/relational"
+)
+
+// Change renders a write or a check.
+func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
+	e := engine{}
+	switch c := change.(type) {
+	case *relational.Insert:
+		return dialect.Statement{SQL: e.insert(sqlgen.New(e, c.Args), c), Args: c.Args}
+	case *relational.Update:
+		g := sqlgen.New(e, c.Args)
+		return dialect.Statement{Args: c.Args, SQL: g.Update(c, func(a relational.Assignment) string {
+			return stored(g, a.Value)
+		})}
+	case *relational.Delete:
+		return dialect.Statement{SQL: sqlgen.New(e, c.Args).Delete(c), Args: c.Args}
+	case *relational.Guard:
+		g := sqlgen.New(e, c.Args)
+		return dialect.Statement{Args: c.Args, Check: dialect.GuardCheck,
+			SQL: "SELECT CASE WHEN " + g.Condition(c.Condition, nil) + " THEN 1 ELSE 0 END"}
+	case *relational.Require:
+		g := sqlgen.New(e, c.Args)
+		return dialect.Statement{Args: c.Args, Check: dialect.RequireCheck,
+			SQL: "SELECT wanted.value FROM json_each(" + g.Arg(c.IDs) + ") AS wanted WHERE NOT EXISTS (SELECT 1 FROM " +
+				e.Table(c.Table) + " AS t WHERE t." + sqlgen.Quote(c.Table.ID.Name) + " = wanted.value) ORDER BY wanted.key LIMIT 1"}
+	}
+	return dialect.Statement{SQL: "SELECT 0", Check: dialect.GuardCheck}
+}
+
+// insert writes rows. With Each, the lists are unrolled side by side and the
+// other arguments repeat. Lists beyond the first are materialised, so that the
+// engine finds their elements by an index of its own.
+func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
+	var lists []relational.Arg
+	place := map[relational.Arg]string{}
+	values := make([]string, len(i.Values))
+	for n, v := range i.Values {
+		t := g.Type(v)
+		if !i.Each || v == 0 || !t.List {
+			values[n] = stored(g, v)
+			continue
+		}
+		if _, known := place[v]; !known {
+			place[v] = "l" + strconv.Itoa(int(v))
+			lists = append(lists, v)
+		}
+		values[n] = element(place[v]+".value", t)
+	}
+	sql := g.InsertInto(i)
+	if len(lists) == 0 {
+		sql += " VALUES (" + strings.Join(values, ", ") + ")"
+	} else {
+		var with []string
+		first := place[lists[0]]
+		from := "json_each(" + g.Arg(lists[0]) + ") AS " + first
+		for _, l := range lists[1:] {
+			with = append(with, place[l]+" AS MATERIALIZED (SELECT key, value FROM json_each("+g.Arg(l)+"))")
+			from += " JOIN " + place[l] + " ON " + place[l] + ".key = " + first + ".key"
+		}
+		if len(with) > 0 {
+			sql += " WITH " + strings.Join(with, ", ")
+		}
+		sql += " SELECT " + strings.Join(values, ", ") + " FROM " + from + " WHERE TRUE" // or ON CONFLICT reads as a join's ON
+	}
+	if i.IgnoreExisting {
+		sql += " ON CONFLICT DO NOTHING"
+	}
+	return sql
+}
+
+func stored(g *sqlgen.Generator, v relational.Arg) string {
+	if v == 0 {
+		return "NULL"
+	}
+	return g.Arg(v)
+}

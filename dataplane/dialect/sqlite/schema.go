@@ -1,0 +1,119 @@
+package sqlite
+
+import (
+	"strconv"
+	"strings"
+
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/dialect/internal/sqlgen"
+	"icehouse/dataplane/relational"
+)
+
+// Schema renders one step of a migration. Steps may be repeated; the engine has
+// no ADD COLUMN IF NOT EXISTS, so the driver leaves a column alone that is there.
+func (Dialect) Schema(_ string, change relational.SchemaChange) []string {
+	switch c := change.(type) {
+	case relational.CreateTable:
+		if c.Table.ID == nil {
+			return createJoin(c.Table)
+		}
+		return createTable(c.Table)
+	case relational.AddColumn:
+		// A column that may not be null can be added to an empty table only,
+		// as in every engine, when it has no value to start with.
+		return append([]string{"ALTER TABLE " + sqlgen.Quote(c.Column.Table.Name) + " ADD COLUMN " + column(c.Column)}, indexes(c.Column)...)
+	}
+	return nil
+}
+
+func createTable(t *relational.Table) []string {
+	var parts, after []string
+	for _, c := range t.Columns {
+		if c.References != nil {
+			continue
+		}
+		parts = append(parts, column(c))
+		if c != t.ID {
+			after = append(after, indexes(c)...)
+		}
+	}
+	parts = append(parts, "PRIMARY KEY ("+sqlgen.Quote(t.ID.Name)+")")
+	create := "CREATE TABLE IF NOT EXISTS " + sqlgen.Quote(t.Name) + " (" + strings.Join(parts, ", ") + ") STRICT"
+	return append([]string{create}, append(after, index(t.CreatedAt))...)
+}
+
+// createJoin makes a table of edges: found from A by its key, from B by an
+// index.
+func createJoin(t *relational.Table) []string {
+	var parts, key, back, after []string
+	for i, c := range t.Columns {
+		parts = append(parts, column(c))
+		key = append(key, sqlgen.Quote(c.Name))
+		back = append(back, sqlgen.Quote(t.Columns[len(t.Columns)-1-i].Name))
+		if c.Unique {
+			after = append(after, unique(c))
+		}
+	}
+	parts = append(parts, "PRIMARY KEY ("+strings.Join(key, ", ")+")")
+	create := "CREATE TABLE IF NOT EXISTS " + sqlgen.Quote(t.Name) + " (" + strings.Join(parts, ", ") + ") STRICT, WITHOUT ROWID"
+	after = append(after, "CREATE INDEX IF NOT EXISTS "+sqlgen.Quote(dialect.IndexName(t.Name, ""))+" ON "+sqlgen.Quote(t.Name)+" ("+strings.Join(back, ", ")+")")
+	return append([]string{create}, after...)
+}
+
+var columnTypes = [...]string{
+	relational.KindID:    "TEXT",
+	relational.KindText:  "TEXT",
+	relational.KindWord:  "TEXT",
+	relational.KindHash:  "TEXT",
+	relational.KindInt:   "INTEGER",
+	relational.KindFloat: "REAL",
+	relational.KindBool:  "INTEGER",
+	relational.KindTime:  "TEXT",
+	relational.KindJSON:  "TEXT",
+}
+
+func column(c *relational.Column) string {
+	name := sqlgen.Quote(c.Name)
+	text := name + " " + columnTypes[c.Kind]
+	if c.Required {
+		text += " NOT NULL"
+	}
+	if c.Unique && c.Kind == relational.KindText {
+		text += " CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
+			" CHECK (octet_length(" + fold(name) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
+	}
+	if c.References != nil {
+		text += " REFERENCES " + sqlgen.Quote(c.References.Name) + " (" + sqlgen.Quote(c.References.ID.Name) + ")"
+		switch {
+		case c.Cascade:
+			text += " ON DELETE CASCADE"
+		case !c.Required:
+			text += " ON DELETE SET NULL"
+		}
+	}
+	return text
+}
+
+// indexes are a column's own: for uniqueness, or to find what points at a row.
+func indexes(c *relational.Column) []string {
+	switch {
+	case c.Unique:
+		return []string{unique(c)}
+	case c.References != nil:
+		return []string{index(c)}
+	default:
+		return nil
+	}
+}
+
+func unique(c *relational.Column) string {
+	key := sqlgen.Quote(c.Name)
+	if c.Kind == relational.KindText {
+		key = fold(key)
+	}
+	return "CREATE UNIQUE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.UniqueName(c.Table.Name, c.Name)) + " ON " + sqlgen.Quote(c.Table.Name) + " (" + key + ")"
+}
+
+func index(c *relational.Column) string {
+	return "CREATE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.IndexName(c.Table.Name, c.Name)) + " ON " + sqlgen.Quote(c.Table.Name) + " (" + sqlgen.Quote(c.Name) + ")"
+}
