@@ -145,6 +145,8 @@ func TestPositions(t *testing.T) {
 		"type A @model {\r\n  id: ID! @isUnique\r\n  b: X\r\n}":            "3:3",
 		"type A @model {\r  id: ID! @isUnique\r  b: X\r}":                  "3:3",
 		"\ufefftype A @model { id: ID! @isUnique\nb: X }":                  "2:1",
+		"# é\ntype A @model {\n \"\"\"x\ny\"\"\" \"b\" }":                  "4:6",
+		"# é\ntype A @model {\n  b: \"\"\"x\ny\"\"\" }":                    "3:6",
 		"\"äöü\" type A @model { id: ID! @isUnique \"\"\"é\n\"\"\" b: X }": "2:5",
 	} {
 		_, errs := Parse(sdl)

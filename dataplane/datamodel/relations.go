@@ -42,6 +42,8 @@ func (c *checker) checkRelations() {
 	}
 }
 
+// checkEnds looks at one relation. A self relation with one field has one
+// cardinality by nature, so 2016 cannot come from a text.
 func (c *checker) checkEnds(name string, ends []relationEnd) {
 	for i, end := range ends {
 		target := end.field.typ.base()

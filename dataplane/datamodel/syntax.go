@@ -175,6 +175,7 @@ func newReader(text string) *reader {
 	if !utf8.ValidString(text) {
 		panic(&syntaxError{position{1, 1}, "the text is not valid UTF-8"})
 	}
+	text = strings.TrimPrefix(text, "\ufeff") // a byte order mark is no column
 	// The lexer counts the second half of a CRLF as a column of the next line.
 	if strings.ContainsRune(text, '\r') {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
@@ -205,8 +206,29 @@ func (r *reader) advance() {
 	}
 }
 
+// pos is where the token begins. The lexer gives the column behind the quote of
+// a string and the last line of a block string; the latter is looked up in the
+// text, which happens at most once, for an error.
 func (r *reader) pos() position {
-	return position{r.token.Pos.Line, r.token.Pos.Column}
+	at := position{r.token.Pos.Line, r.token.Pos.Column}
+	switch r.token.Kind {
+	case lexer.String:
+		at.column--
+	case lexer.BlockString:
+		at = position{1, 1}
+		left := r.token.Pos.Start
+		for _, c := range r.lexer.Input {
+			if left == 0 {
+				break
+			}
+			left--
+			at.column++
+			if c == '\n' {
+				at = position{at.line + 1, 1}
+			}
+		}
+	}
+	return at
 }
 
 func (r *reader) fail(text string) {
