@@ -109,7 +109,7 @@ func (m *merger) below(fields []*ast.Field, shapeOnly bool) {
 func (m *merger) first(g group, shapeOnly bool) bool {
 	positions := make([]int, len(g.fields))
 	for i, f := range g.fields {
-		positions[i] = f.Position.Start
+		positions[i] = f.Position.Start // a field's own place, so it stands for the field
 	}
 	slices.Sort(positions)
 	key := make([]byte, 1, 1+4*len(positions))
@@ -167,10 +167,22 @@ func (m *merger) shapes(a, b *ast.Field) string {
 	if a.Definition == nil || b.Definition == nil {
 		return ""
 	}
-	if m.sameShape(a.Definition.Type, b.Definition.Type) {
+	typeA, typeB := answerType(a), answerType(b)
+	if m.sameShape(typeA, typeB) {
 		return ""
 	}
-	return fmt.Sprintf(`they return conflicting types "%s" and "%s"`, a.Definition.Type, b.Definition.Type)
+	return fmt.Sprintf(`they return conflicting types "%s" and "%s"`, typeA, typeB)
+}
+
+var typenameType = ast.NonNullNamedType("String", nil)
+
+// answerType is the type of a field's value. The library takes __typename for a
+// nullable String.
+func answerType(f *ast.Field) *ast.Type {
+	if f.Name == "__typename" {
+		return typenameType
+	}
+	return f.Definition.Type
 }
 
 func (m *merger) sameShape(a, b *ast.Type) bool {

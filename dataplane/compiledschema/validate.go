@@ -18,6 +18,9 @@ func (s *Schema) Validate(doc *ast.QueryDocument) gqlerror.List {
 
 // ValidateUpTo is Validate with another number of errors.
 func (s *Schema) ValidateUpTo(doc *ast.QueryDocument, maxErrors int) gqlerror.List {
+	if len(doc.Operations) == 0 && len(doc.Fragments) == 0 {
+		return gqlerror.List{{Message: "The document has no operation."}}
+	}
 	if len(apply(s.materialize(doc, false), doc, 1)) == 0 {
 		return nil
 	}
