@@ -154,9 +154,7 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 	if err != nil {
 		var literal *planner.LiteralError
 		if errors.As(err, &literal) {
-			if invalid := p.documents.Validate(schema, r); invalid != nil {
-				return p.failed(ctx, c, invalid)
-			}
+			err = p.documents.Recheck(schema, r, literal.Literal, literal.Cause)
 		}
 		return p.failed(ctx, c, err)
 	}

@@ -35,7 +35,7 @@ type Result struct {
 }
 
 // Run runs a plan. inspect writes introspection values. The error is a
-// *planner.LiteralError when the text must be validated again, or the context's.
+// *planner.LiteralError when the text is not valid after all, or the context's.
 func (e *Executor) Run(ctx context.Context, scope isolation.Scope, plan *planner.Plan, prepared *operation.Prepared, inspect func([]byte, *ast.Field) ([]byte, error)) (Result, error) {
 	r := &run{
 		Executor: e, ctx: ctx, scope: scope, prepared: prepared, inspect: inspect,
@@ -142,6 +142,9 @@ func (r *run) checks(n *planner.Node) (map[*planner.PageCheck]*fault.Fault, erro
 }
 
 func (r *run) writes(plan *planner.Plan) (Result, error) {
+	if err := r.binding.CheckLiterals(plan); err != nil {
+		return Result{}, err
+	}
 	out := []byte{'{'}
 	var errs []response.Error
 	isNull := false

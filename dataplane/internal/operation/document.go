@@ -185,16 +185,30 @@ func (n *numberer) value(v *ast.Value) {
 // Locate finds where the field with this position (Document.FieldOf) begins in
 // a text that has the document's form. It parses again: only errors need it.
 func Locate(text string, field int) (line, column int) {
-	doc, err := parser.ParseQuery(&ast.Source{Input: text})
-	if err != nil {
-		return 0, 0
-	}
-	n := &numberer{}
-	n.document(doc)
-	if field < 0 || field >= len(n.places) || n.places[field] == nil {
+	n := number(text)
+	if n == nil || field < 0 || field >= len(n.places) || n.places[field] == nil {
 		return 0, 0
 	}
 	return n.places[field].Line, n.places[field].Column
+}
+
+// LocateLiteral finds where a literal begins.
+func LocateLiteral(text string, literal int) (line, column int) {
+	n := number(text)
+	if n == nil || literal < 0 || literal >= len(n.literals) || n.literals[literal].Position == nil {
+		return 0, 0
+	}
+	return n.literals[literal].Position.Line, n.literals[literal].Position.Column
+}
+
+func number(text string) *numberer {
+	doc, err := parser.ParseQuery(&ast.Source{Input: text})
+	if err != nil {
+		return nil
+	}
+	n := &numberer{}
+	n.document(doc)
+	return n
 }
 
 // read turns a literal token into its content.

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -105,11 +106,21 @@ func (c *Cache) Prepare(schema *compiledschema.Schema, r Request) (*Prepared, er
 	return p, nil
 }
 
-// Validate checks the exact text again, without caches: for the rare request
-// whose literals a plan can't take.
-func (c *Cache) Validate(schema *compiledschema.Schema, r Request) error {
-	_, err := parse(schema, c.limits, r.Query, r.OperationName, 0)
-	return err
+// Recheck validates the exact text without caches: for a request one of whose
+// literals is no value of its type. Where the rules find nothing, cause is what
+// is wrong with the literal.
+func (c *Cache) Recheck(schema *compiledschema.Schema, r Request, literal int, cause error) error {
+	if _, err := parse(schema, c.limits, r.Query, r.OperationName, 0); err != nil {
+		return err
+	}
+	e := &gqlerror.Error{Message: cause.Error()}
+	if of := (*gqlerror.Error)(nil); errors.As(cause, &of) {
+		e.Message = of.Message
+	}
+	if line, column := LocateLiteral(r.Query, literal); line > 0 {
+		e.Locations = []gqlerror.Location{{Line: line, Column: column}}
+	}
+	return &Invalid{gqlerror.List{e}}
 }
 
 func (c *Cache) document(schema *compiledschema.Schema, r Request) (known, error) {

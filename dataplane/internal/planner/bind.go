@@ -28,11 +28,49 @@ type Binding struct {
 	ids      []string
 }
 
-// LiteralError says that a literal of the text is no value of its type: the
-// text must be validated as it stands.
-type LiteralError struct{ Cause error }
+// LiteralError says that a literal of the text is no value of the type that its
+// place asks for. The whole request is invalid then, and nothing may run.
+type LiteralError struct {
+	Literal int // position among the text's literals; -1 when it is none of them
+	Cause   error
+}
 
-func (e *LiteralError) Error() string { return "literal: " + e.Cause.Error() }
+func (e *LiteralError) Error() string { return e.Cause.Error() }
+
+// CheckLiterals reads the literals of all steps of a plan, so that a bad one is
+// found before the first write.
+func (b *Binding) CheckLiterals(p *Plan) error {
+	for _, w := range p.Writes {
+		if w.Choose != nil {
+			if err := b.checkLiterals(w.Choose.Params); err != nil {
+				return err
+			}
+		}
+		for _, s := range []*Sequence{w.Found, w.Missing} {
+			if s == nil {
+				continue
+			}
+			for _, step := range s.Steps {
+				if err := b.checkLiterals(step.Params); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *Binding) checkLiterals(params []Param) error {
+	for i := range params {
+		switch params[i].Source.kind {
+		case fromLiteral, fromItems, fromConstant:
+			if _, err := b.resolve(&params[i], params[i].Source); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // Args makes the arguments of a step. Errors are *fault.Fault or *LiteralError.
 func (b *Binding) Args(params []Param) ([]any, error) {
@@ -138,7 +176,7 @@ func typed[T any](items []any) (any, error) {
 func (b *Binding) resolve(p *Param, s Source) (any, error) {
 	switch s.kind {
 	case fromLiteral:
-		return b.literal(p, b.Prepared.Literals[s.literal])
+		return b.literal(p, b.Prepared.Literals[s.literal], s.literal)
 	case fromVariable:
 		v := any(b.Prepared.Variables[s.name])
 		for _, step := range s.path {
@@ -177,13 +215,13 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 		return items, nil
 	}
 	if l, ok := s.value.(operation.Literal); ok {
-		return b.literal(p, l)
+		return b.literal(p, l, -1)
 	}
 	return s.value, nil
 }
 
 // literal reads a literal of the text as the scalar that its place asks for.
-func (b *Binding) literal(p *Param, l operation.Literal) (any, error) {
+func (b *Binding) literal(p *Param, l operation.Literal, position int) (any, error) {
 	if p.scalar == datamodel.String || p.scalar == datamodel.ID || p.scalar == datamodel.Password {
 		if l.Kind == ast.StringValue && !strings.ContainsRune(l.Raw, 0) {
 			return l.Raw, nil
@@ -191,7 +229,7 @@ func (b *Binding) literal(p *Param, l operation.Literal) (any, error) {
 	}
 	v, err := coercion.Literal(b.Prepared.Document.Schema, ast.NamedType(scalarNames[p.scalar], nil), &ast.Value{Kind: l.Kind, Raw: l.Raw}, nil)
 	if err != nil {
-		return nil, &LiteralError{err}
+		return nil, &LiteralError{Literal: position, Cause: err}
 	}
 	return v, nil
 }
