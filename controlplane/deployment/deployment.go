@@ -24,6 +24,7 @@ import (
 	"icehouse/controlplane/deployment/migrationplan"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/deployment/schemadiff"
+	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
@@ -100,6 +101,9 @@ func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *defin
 	var result *Result
 	err = d.Runner.With(ctx, project.ID, func(ctx context.Context, lock *migrationrun.Locked) error {
 		project, err := d.Store.Project(ctx, string(project.ID))
+		if errors.Is(err, store.ErrNotFound) || err == nil && project.Withdrawn {
+			return problem.NoService(string(project.ID))
+		}
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"icehouse/controlplane/account"
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment"
+	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
@@ -30,6 +31,7 @@ type Service struct {
 	Accounts  *account.Service
 	Deployer  *deployment.Deployer
 	Registry  *schemaregistry.Registry
+	Runner    *migrationrun.Runner
 	Databases func(tenancy.Placement) (*database.DB, error)
 	// RemoveFiles forgets what a project uploaded.
 	RemoveFiles func(tenancy.ProjectID) error
@@ -205,13 +207,17 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 	if err != nil {
 		return err
 	}
-	if err := db.Drop(ctx, scope); err != nil {
-		return fmt.Errorf("drop the project's tables: %w", err)
-	}
-	if err := s.RemoveFiles(p.ID); err != nil {
-		return err
-	}
-	return s.Store.RemoveWithdrawn(ctx, p.ID)
+	// A deploy that is running ends first: it can't publish any more, and must
+	// not make tables again that are gone.
+	return s.Runner.Alone(ctx, p.ID, func(ctx context.Context) error {
+		if err := db.Drop(ctx, scope); err != nil {
+			return fmt.Errorf("drop the project's tables: %w", err)
+		}
+		if err := s.RemoveFiles(p.ID); err != nil {
+			return err
+		}
+		return s.Store.RemoveWithdrawn(ctx, p.ID)
+	})
 }
 
 // FinishDeletes removes what is left of projects whose deletion was interrupted.

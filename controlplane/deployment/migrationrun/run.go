@@ -79,6 +79,23 @@ func (l *Locked) Holder() string { return l.holder }
 // With waits for the project's lock, finishes what an interrupted deploy left,
 // and runs do. The context of do ends when the lock is lost.
 func (r *Runner) With(ctx context.Context, project tenancy.ProjectID, do func(context.Context, *Locked) error) error {
+	return r.hold(ctx, project, func(ctx context.Context, l *Locked, record []byte) error {
+		if len(record) > 0 {
+			if err := l.finish(ctx, record); err != nil {
+				return err
+			}
+		}
+		return do(ctx, l)
+	})
+}
+
+// Alone waits for the project's lock and runs do, whatever an interrupted deploy
+// left: for a project that goes away.
+func (r *Runner) Alone(ctx context.Context, project tenancy.ProjectID, do func(context.Context) error) error {
+	return r.hold(ctx, project, func(ctx context.Context, _ *Locked, _ []byte) error { return do(ctx) })
+}
+
+func (r *Runner) hold(ctx context.Context, project tenancy.ProjectID, do func(context.Context, *Locked, []byte) error) error {
 	l := &Locked{r: r, project: project, holder: tenancy.NewID(), done: make(chan struct{})}
 	record, err := l.acquire(ctx)
 	if err != nil {
@@ -90,18 +107,11 @@ func (r *Runner) With(ctx context.Context, project tenancy.ProjectID, do func(co
 	l.stop = stop
 	go l.keep(kept, cancel)
 	defer l.release(context.WithoutCancel(ctx))
-	if len(record) > 0 {
-		if err := l.finish(ctx, record); err != nil {
-			return err
-		}
+	err = do(ctx, l, record)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, store.ErrLockLost) {
+		return errors.Join(err, cause)
 	}
-	if err := do(ctx, l); err != nil {
-		if cause := context.Cause(ctx); ctx.Err() != nil && errors.Is(cause, store.ErrLockLost) {
-			return errors.Join(err, cause)
-		}
-		return err
-	}
-	return nil
+	return err
 }
 
 func (r *Runner) lease() time.Duration {
@@ -173,8 +183,18 @@ func (l *Locked) finish(ctx context.Context, record []byte) error {
 	}
 	l.r.Logger.InfoContext(ctx, "finishing an interrupted deploy", "project", l.project, "release", job.Make.Release.Number)
 	job.Make.Holder = l.holder
-	return l.carryOut(ctx, project, job)
+	err = l.carryOut(ctx, project, job)
+	if errors.Is(err, errNotDone) {
+		// The project is as it was before that deploy: go on with the next.
+		l.r.Logger.WarnContext(ctx, "an interrupted deploy could not be finished", "project", l.project, "error", err)
+		return nil
+	}
+	return err
 }
+
+// errNotDone says that the project's tables are as they were and that nothing is
+// recorded any more.
+var errNotDone = errors.New("the project's tables are unchanged")
 
 // Run records a job and carries it out.
 func (l *Locked) Run(ctx context.Context, project store.Project, job Job) error {
@@ -232,6 +252,7 @@ func (l *Locked) giveUp(ctx context.Context, err error) error {
 		if forget := l.r.Store.Record(context.WithoutCancel(ctx), l.project, l.holder, nil); forget != nil {
 			return errors.Join(err, forget)
 		}
+		return fmt.Errorf("expand the project's tables: %w: %w", errNotDone, err)
 	}
 	return fmt.Errorf("expand the project's tables: %w", err)
 }

@@ -1,0 +1,142 @@
+// Package controlplane is the façade of the room that manages accounts,
+// projects and releases.
+//
+// In: a Config with what the room depends on. Out: a ControlPlane: the HTTP
+// handlers of the system API and of uploads, and what the data plane asks for
+// (which project, which release, whose token). Caller: cmd, which wires it and
+// decides nothing.
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"icehouse/controlplane/account"
+	"icehouse/controlplane/deployment"
+	"icehouse/controlplane/deployment/migrationrun"
+	"icehouse/controlplane/functiondeploy"
+	"icehouse/controlplane/managementapi"
+	"icehouse/controlplane/project"
+	"icehouse/controlplane/schemaregistry"
+	"icehouse/controlplane/store"
+	"icehouse/dataplane/connector/database"
+	"icehouse/tenancy"
+)
+
+// Config is what the control plane depends on.
+type Config struct {
+	Store store.Store
+	// Databases finds the database of a placement.
+	Databases func(tenancy.Placement) (*database.DB, error)
+	JWTSecret string // signs all tokens; at least 16 bytes
+	// MasterToken lets its holder in as the first customer; "" lets anyone in
+	// who can reach the system API (platform §4.7).
+	MasterToken string
+	// FunctionsURL is where clients reach FunctionsHandler, without a path.
+	FunctionsURL string
+	DataDir      string // keeps uploaded bundles
+	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
+	// OnRelease is told after a project's release changed or it went away:
+	// drop what is cached under its id and alias. alias may be "".
+	OnRelease func(project tenancy.ProjectID, alias string)
+	Limits    managementapi.Limits
+	Logger    *slog.Logger     // nil: slog.Default()
+	Clock     func() time.Time // nil: time.Now
+}
+
+// ControlPlane is the room, ready to serve.
+type ControlPlane struct {
+	registry  *schemaregistry.Registry
+	accounts  *account.Service
+	projects  *project.Service
+	functions *functiondeploy.Service
+	system    *managementapi.API
+}
+
+// OneDatabase is Config.Databases for an installation with one database.
+func OneDatabase(db *database.DB) func(tenancy.Placement) (*database.DB, error) {
+	return func(p tenancy.Placement) (*database.DB, error) {
+		if p != tenancy.DefaultPlacement {
+			return nil, fmt.Errorf("there is no placement %q", p)
+		}
+		return db, nil
+	}
+}
+
+// New wires the room. It opens nothing that would have to be closed.
+func New(c Config) (*ControlPlane, error) {
+	if c.Store == nil || c.Databases == nil || c.FunctionsURL == "" || c.DataDir == "" {
+		return nil, errors.New("controlplane: Store, Databases, FunctionsURL and DataDir are required")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	tokens, err := account.NewTokens(c.JWTSecret, c.Clock)
+	if err != nil {
+		return nil, err
+	}
+	functions, err := functiondeploy.New(functiondeploy.Options{
+		BaseURL: c.FunctionsURL, Dir: filepath.Join(c.DataDir, "bundles"), Secret: []byte(c.JWTSecret),
+		Limit: c.UploadLimit, Now: c.Clock, Logger: c.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	accounts := &account.Service{Store: c.Store, Tokens: tokens, MasterToken: c.MasterToken, Now: c.Clock}
+	registry := schemaregistry.New(c.Store, c.OnRelease)
+	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Logger: c.Logger}
+	deployer := &deployment.Deployer{
+		Store: c.Store, Databases: c.Databases, Runner: runner, RootToken: accounts.NewRootToken,
+		Bundle: functions.Bundle, Logger: c.Logger, Now: c.Clock,
+	}
+	projects := &project.Service{
+		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner, Databases: c.Databases,
+		RemoveFiles: functions.Remove, Logger: c.Logger, Now: c.Clock,
+	}
+	system, err := managementapi.New(managementapi.Config{
+		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
+		Logger: c.Logger, Limits: c.Limits,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system}, nil
+}
+
+// Start makes the first customer and finishes deletions that were interrupted.
+// Call it once before serving.
+func (p *ControlPlane) Start(ctx context.Context) error {
+	if _, err := p.accounts.First(ctx); err != nil {
+		return fmt.Errorf("make the first customer: %w", err)
+	}
+	return p.projects.FinishDeletes(ctx)
+}
+
+// SystemHandler serves /system (platform §4.1).
+func (p *ControlPlane) SystemHandler() http.Handler { return p.system }
+
+// FunctionsHandler serves /functions/files/ (platform §2.13).
+func (p *ControlPlane) FunctionsHandler() http.Handler { return p.functions.Handler() }
+
+// Registry tells which release of which project serves: a directory.Source, and
+// Release for the data plane's schema cache.
+func (p *ControlPlane) Registry() *schemaregistry.Registry { return p.registry }
+
+// IsProjectAdmin says whether a bearer token has all rights on a project's data:
+// a stored root token, or the platform token of a collaborator (platform §4.4,
+// LQ-D59, LQ-D60). Temporary root tokens and node tokens are the data plane's
+// own affair: it has the secret.
+func (p *ControlPlane) IsProjectAdmin(ctx context.Context, project tenancy.ProjectID, bearer string) (bool, error) {
+	return p.accounts.IsProjectAdmin(ctx, project, bearer)
+}
+
+// Projects manages projects for callers inside the process.
+func (p *ControlPlane) Projects() *project.Service { return p.projects }
