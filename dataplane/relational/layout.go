@@ -191,7 +191,7 @@ func (b *builder) table(t *datamodel.Type) *Table {
 		case "updatedAt":
 			table.fields[f.Index] = table.UpdatedAt
 		default:
-			column := &Column{Kind: kindOf(f), Required: f.Required, Unique: f.Unique}
+			column := &Column{Kind: kindOf(f), Required: f.Required, Unique: unique(f)}
 			if b.prev != nil {
 				if of := b.prev.Field(f); of != nil && !of.IsRelation() {
 					column.Name = b.prev.Layout.Column(of).Name
@@ -222,6 +222,10 @@ func freeName(name string, used map[string]bool) string {
 	used[strings.ToLower(candidate)] = true
 	return candidate
 }
+
+// unique says whether the rows of a field are held apart. Lists and Json have no
+// order to compare by: @isUnique says nothing there.
+func unique(f *datamodel.Field) bool { return f.Unique && kindOf(f) != KindJSON }
 
 func kindOf(f *datamodel.Field) Kind {
 	switch {
@@ -395,7 +399,7 @@ func Load(m *datamodel.DataModel, data []byte) (*Layout, error) {
 			case f.Name == "updatedAt":
 				table.fields[f.Index] = table.UpdatedAt
 			default:
-				table.fields[f.Index] = table.add(&Column{Name: w.Tables[i].Fields[f.Index], Kind: kindOf(f), Required: f.Required, Unique: f.Unique})
+				table.fields[f.Index] = table.add(&Column{Name: w.Tables[i].Fields[f.Index], Kind: kindOf(f), Required: f.Required, Unique: unique(f)})
 			}
 		}
 		l.Tables = append(l.Tables, table)

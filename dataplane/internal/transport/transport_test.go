@@ -1,0 +1,131 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"icehouse/dataplane/internal/operation"
+	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
+)
+
+// echo answers with what it was asked.
+type echo struct{}
+
+func (echo) Project(_ context.Context, idOrAlias string) (directory.Entry, error) {
+	if idOrAlias == "p" {
+		return directory.Entry{Project: "cp"}, nil
+	}
+	return directory.Entry{}, tenancy.ErrUnknownProject
+}
+
+func (echo) Execute(_ context.Context, c Caller, r operation.Request) Answer {
+	var keys []string
+	for k, v := range r.Variables {
+		keys = append(keys, fmt.Sprintf("%s=%v", k, v))
+	}
+	sort.Strings(keys)
+	if strings.HasPrefix(r.Query, "query IntrospectionQuery") {
+		return Answer{Body: []byte(`{"data":"schema"}`)}
+	}
+	return Answer{Body: fmt.Appendf(nil, `{"q":%q,"op":%q,"vars":"%s","token":%q}`, r.Query, r.OperationName, strings.Join(keys, " "), c.Token)}
+}
+
+func TestRequestsAndAnswers(t *testing.T) {
+	const nothing = `{"q":"","op":"","vars":"","token":""}`
+	cases := []struct {
+		name, method, path, contentType, body string
+		token                                 string
+		status                                int
+		want                                  string
+	}{
+		{"object", "POST", "p", "application/json", `{"query":"{a}","variables":{"x":1},"operationName":"o"}`, "", 200, `{"q":"{a}","op":"o","vars":"x=1","token":""}`},
+		{"charset and trailing slash", "POST", "p/", "application/json; charset=utf-8", ` {"query":"{a}"} `, "", 200, `{"q":"{a}","op":"","vars":"","token":""}`},
+		{"any other sub-path", "POST", "p/x/y", "application/json", `{"query":"{a}"}`, "", 200, `{"q":"{a}","op":"","vars":"","token":""}`},
+		{"variables as text", "POST", "p", "application/json", `{"query":"","variables":" {\"x\": 1.0} "}`, "", 200, `{"q":"","op":"","vars":"x=1.0","token":""}`},
+		{"variables as blank text", "POST", "p", "application/json", `{"query":"","variables":"  "}`, "", 200, nothing},
+		{"variables as text of no object", "POST", "p", "application/json", `{"query":"","variables":"[1]"}`, "", 200, nothing},
+		{"variables as array", "POST", "p", "application/json", `{"query":"","variables":[1]}`, "", 200, nothing},
+		{"variables null", "POST", "p", "application/json", `{"query":"","variables":null,"operationName":null}`, "", 200, nothing},
+		{"variables as broken text", "POST", "p", "application/json", `{"query":"","variables":"{x"}`, "", 200, `{"code":3024,"requestId":"<id>","error":"Variables could not be parsed as json: {x"}`},
+		{"no query, unknown keys", "POST", "p", "application/json", `{"extensions":{},"debugName":1}`, "", 200, nothing},
+		{"batch", "POST", "p", "application/json", `[{"query":"a"},{"query":"b","variables":"{"},{"query":"c"}]`, "", 200,
+			`[{"q":"a","op":"","vars":"","token":""},{"code":3024,"requestId":"<id>","error":"Variables could not be parsed as json: {"},{"q":"c","op":"","vars":"","token":""}]`},
+		{"empty batch", "POST", "p", "application/json", `[]`, "", 200, `[]`},
+		{"batch with one that is none", "POST", "p", "application/json", `[{"query":"a"},7]`, "", 200, `{"code":1001,"requestId":"<id>","error":"input could not be parsed: '[{\"query\":\"a\"},7]'"}`},
+		{"neither object nor array", "POST", "p", "application/json", `"x"`, "", 200, `{"code":1001,"requestId":"<id>","error":"input could not be parsed: '\"x\"'"}`},
+		{"query is no text", "POST", "p", "application/json", `{"query":7}`, "", 200, `{"code":1001,"requestId":"<id>","error":"input could not be parsed: '{\"query\":7}'"}`},
+		{"no JSON", "POST", "p", "application/json", `{"query":`, "", 400, "The request body is not valid JSON.\n"},
+		{"empty body", "POST", "p", "application/json", ``, "", 400, "The request body is not valid JSON.\n"},
+		{"wrong type", "POST", "p", "text/plain", `{}`, "", 415, "The request's Content-Type must be application/json.\n"},
+		{"no type", "POST", "p", "", `{}`, "", 415, "The request's Content-Type must be application/json.\n"},
+		{"unknown project", "POST", "nope", "application/json", `{}`, "", 200, `{"code":3016,"requestId":"<id>","error":"Project not found: 'nope'"}`},
+		{"token", "POST", "p", "application/json", `{}`, "Bearer abc", 200, `{"q":"","op":"","vars":"","token":"abc"}`},
+		{"token of another scheme", "POST", "p", "application/json", `{}`, "bearer abc", 200, nothing},
+		{"too large", "POST", "p", "application/json", `{"query":"` + strings.Repeat("x", 2000) + `"}`, "", 413, `{"code":1001,"requestId":"<id>","error":"The request body has more than 1000 bytes, which is the most allowed."}`},
+		{"schema.json", "GET", "p/schema.json", "", "", "", 200, `{"data":"schema"}`},
+		{"schema.json of no project", "GET", "nope/schema.json", "", "", "", 200, `{"code":3016,"requestId":"<id>","error":"Project not found: 'nope'"}`},
+	}
+	h := Handler(echo{}, Options{BodyBytes: 1000, Timeout: time.Second, Region: "r1", BatchSize: 2}, slog.New(slog.DiscardHandler))
+	ids := regexp.MustCompile(`r1:simple:c[a-z0-9]{24}`)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), c.method, "/simple/v1/"+c.path, strings.NewReader(c.body))
+			if c.contentType != "" {
+				r.Header.Set("Content-Type", c.contentType)
+			}
+			if c.token != "" {
+				r.Header.Set("Authorization", c.token)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if got := ids.ReplaceAllString(w.Body.String(), "<id>"); w.Code != c.status || got != c.want {
+				t.Errorf("got  %d %s\nwant %d %s", w.Code, got, c.status, c.want)
+			}
+			if !ids.MatchString(w.Header().Get("Request-Id")) {
+				t.Errorf("Request-Id is %q", w.Header().Get("Request-Id"))
+			}
+		})
+	}
+}
+
+func TestPageSaysHowToQuery(t *testing.T) {
+	h := Handler(echo{}, Options{BodyBytes: 1000, Timeout: time.Second, Region: "r1"}, slog.New(slog.DiscardHandler))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://host:1/simple/v1/p/<script>", nil))
+	body := w.Body.String()
+	if w.Code != 200 || !strings.Contains(body, "curl http://host:1/simple/v1/p/") || strings.Contains(body, "<script>") {
+		t.Errorf("%d %s", w.Code, body)
+	}
+}
+
+func TestEveryOriginIsLetIn(t *testing.T) {
+	h := Handler(echo{}, Options{BodyBytes: 1000, Timeout: time.Second, Region: "r1"}, slog.New(slog.DiscardHandler))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodOptions, "/simple/v1/p", nil)
+	r.Header.Set("Origin", "https://app.example")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	r.Header.Set("Access-Control-Request-Headers", "authorization,x-any")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	want := map[string]string{
+		"Access-Control-Allow-Origin": "https://app.example", "Access-Control-Allow-Credentials": "true",
+		"Access-Control-Allow-Headers": "authorization,x-any", "Access-Control-Max-Age": "1800",
+		"Access-Control-Allow-Methods": "GET, POST, HEAD, OPTIONS", "Access-Control-Expose-Headers": "Request-Id",
+	}
+	for k, v := range want {
+		if got := w.Header().Get(k); got != v {
+			t.Errorf("%s is %q, want %q", k, got, v)
+		}
+	}
+	if w.Code != 200 {
+		t.Errorf("status %d", w.Code)
+	}
+}
