@@ -26,6 +26,11 @@ func cases(t testing.TB) []schemaCase {
 	}
 }
 
+func everyFormSchema(t testing.TB) *Schema {
+	all := cases(t)
+	return all[len(all)-1].schema
+}
+
 func resolver(t testing.TB, function, sdl string) *Resolver {
 	t.Helper()
 	r, err := ParseResolver(function, sdl)

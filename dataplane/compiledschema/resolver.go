@@ -46,16 +46,17 @@ type ResolverRule uint8
 
 // The rules.
 const (
-	RuleSyntax         ResolverRule = iota + 1 // the SDL parses
-	RuleNoExtension                            // there is an extension
-	RuleOneExtension                           // there is only one
-	RuleExtendedType                           // it extends Query or Mutation
-	RuleOneField                               // it has one field
-	RuleFieldType                              // the field is P, P!, [P!] or [P!]!
-	RulePayload                                // one object type, and the field returns it
-	RuleValueType                              // arguments and payload fields are scalars or lists of them
-	RuleIDType                                 // a payload field id is an ID or a String
-	RuleDuplicateField                         // names of arguments and payload fields are not repeated
+	RuleSyntax       ResolverRule = iota + 1 // the SDL parses
+	RuleNoExtension                          // there is an extension
+	RuleOneExtension                         // there is only one
+	RuleExtendedType                         // it extends Query or Mutation
+	RuleOneField                             // it has one field
+	RuleFieldType                            // the field is P, P!, [P!] or [P!]!
+	RulePayload                              // one object type with fields, and the field returns it
+	RuleValueType                            // arguments and payload fields are scalars or lists of them
+	RuleIDType                               // a payload field id is an ID or a String
+	RuleNames                                // no name is repeated or begins with two underscores
+	RuleDefault                              // the default of an argument fits its type
 )
 
 // ResolverError says which rule a schema extension breaks, and where.
@@ -111,6 +112,12 @@ func ParseResolver(function, sdl string) (*Resolver, error) {
 		return refuse(RulePayload, "it does not define the payload type %s of the field %s", f.Type.Name(), f.Name)
 	case payload.Name != f.Type.Name():
 		return refuse(RulePayload, "the field %s returns %s, but the type that is defined is %s", f.Name, f.Type.Name(), payload.Name)
+	case len(payload.Fields) == 0:
+		return refuse(RulePayload, "the type %s has no fields", payload.Name)
+	case isReserved(f.Name):
+		return refuse(RuleNames, "the name %s begins with two underscores", f.Name)
+	case isReserved(payload.Name):
+		return refuse(RuleNames, "the name %s begins with two underscores", payload.Name)
 	}
 	r := &Resolver{
 		Function: function,
@@ -131,10 +138,14 @@ func ParseResolver(function, sdl string) (*Resolver, error) {
 		if !ok {
 			return refuse(RuleValueType, "the argument %s of the field %s has the type %s; relations, enums and unknown types are not supported", arg.Name, f.Name, arg.Type)
 		}
-		if !seen.add(arg.Name) {
-			return refuse(RuleDuplicateField, "the field %s has the argument %s twice", f.Name, arg.Name)
+		if isReserved(arg.Name) || !seen.add(arg.Name) {
+			return refuse(RuleNames, "the argument %s of the field %s is there twice or begins with two underscores", arg.Name, f.Name)
 		}
-		value.Default = arg.DefaultValue
+		if value.Default = arg.DefaultValue; value.Default != nil {
+			if _, err := coercion.Literal(anyScalar{}, arg.Type, value.Default, nil); err != nil {
+				return refuse(RuleDefault, "the default of the argument %s of the field %s does not fit the type %s", arg.Name, f.Name, arg.Type)
+			}
+		}
 		r.Field.Args = append(r.Field.Args, value)
 	}
 	clear(seen)
@@ -145,8 +156,8 @@ func ParseResolver(function, sdl string) (*Resolver, error) {
 			return refuse(RuleValueType, "the field %s of the type %s has the type %s; relations, enums and unknown types are not supported", pf.Name, payload.Name, pf.Type)
 		case pf.Name == "id" && (value.Type.IsList() || value.Type.Name != "ID" && value.Type.Name != "String"):
 			return refuse(RuleIDType, "the field id of the type %s has the type %s; possible are ID and String", payload.Name, pf.Type)
-		case !seen.add(pf.Name):
-			return refuse(RuleDuplicateField, "the type %s has the field %s twice", payload.Name, pf.Name)
+		case isReserved(pf.Name) || !seen.add(pf.Name):
+			return refuse(RuleNames, "the field %s of the type %s is there twice or begins with two underscores", pf.Name, payload.Name)
 		}
 		r.Payload.Fields = append(r.Payload.Fields, value)
 	}
@@ -164,4 +175,14 @@ func resolverValue(name string, t *ast.Type) (ResolverValue, bool) {
 		}
 	}
 	return ResolverValue{}, false
+}
+
+// isReserved: such names belong to introspection.
+func isReserved(name string) bool { return strings.HasPrefix(name, "__") }
+
+// anyScalar takes every name for a scalar's; the caller has checked the name.
+type anyScalar struct{}
+
+func (anyScalar) InputType(name string) (coercion.InputType, bool) {
+	return coercion.InputType{Kind: coercion.KindScalar, Name: name}, true
 }
