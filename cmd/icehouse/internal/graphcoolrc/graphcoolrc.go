@@ -322,14 +322,20 @@ func (f *file) forget(e *Environment, gone Target) error {
 	})
 }
 
-// SaveCluster stores a cluster in the home directory.
+// SaveCluster stores a cluster in the home directory. What else stands at it
+// stays.
 func (e *Environment) SaveCluster(c Cluster) error {
 	if e.home.path == "" {
 		return errors.New("there is no home directory to keep the cluster in")
 	}
-	value := yamldoc.Map("host", c.Host, "faasHost", c.FaaSHost, "clusterSecret", c.Secret)
 	return e.home.change(e.sources, func(f *file, text []byte) ([]byte, error) {
-		return yamldoc.Set(text, value, f.at("clusters", c.Name)...)
+		var err error
+		for _, entry := range [][2]string{{"host", c.Host}, {"faasHost", c.FaaSHost}, {"clusterSecret", c.Secret}} {
+			if text, err = yamldoc.Set(text, yamldoc.String(entry[1]), f.at("clusters", c.Name, entry[0])...); err != nil {
+				return nil, err
+			}
+		}
+		return text, nil
 	})
 }
 

@@ -1,0 +1,181 @@
+// Package cli is the command line: it parses arguments and runs one command.
+//
+// In: a Process, which is all that a command may know of the process around it.
+// Out: text, changed files, and the exit code. Callers: main, and tests that
+// run commands in-process.
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Process is the process as a command sees it. Nothing else of this program
+// reads arguments, environment, standard streams, working directory or signals.
+type Process struct {
+	Program string   // how the user can call it again
+	Args    []string // without the program's name
+	Env     func(name string) (string, bool)
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Dir     string // working directory
+	Home    string // "" when there is none
+	Color   bool   // Stdout is a terminal that shows colours
+	Now     func() time.Time
+	Signals <-chan os.Signal // requests to stop
+}
+
+// commands is the grammar of the command line.
+type commands struct {
+	Init      initCommand      `cmd:"" help:"Make a folder with a new service in it."`
+	Deploy    deployCommand    `cmd:"" help:"Deploy the service of this folder."`
+	Info      infoCommand      `cmd:"" help:"Show a service and its endpoints."`
+	List      listCommand      `cmd:"" aliases:"ls" help:"List targets and services."`
+	RootToken rootTokenCommand `cmd:"" help:"Print a root token, or the names of all."`
+	Delete    deleteCommand    `cmd:"" help:"Delete a service with all its data."`
+	Clusters  clustersCommand  `cmd:"" help:"Connect to a cluster."`
+	Dev       devCommand       `cmd:"" help:"Run every role in one process, for development."`
+	Serve     serveCommand     `cmd:"" help:"Run a server."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Help      helpCommand      `cmd:"" help:"Explain a command."`
+}
+
+// session is what a running command works with.
+type session struct {
+	Process
+	ctx     context.Context
+	options map[string]any // every flag of the command, for ${opt:...}
+	explain func(args ...string) error
+	in      *bufio.Reader // over Stdin
+}
+
+// errReported ends a command that has already said what went wrong.
+var errReported = errors.New("reported")
+
+// exit is what kong's wish to end the process becomes.
+type exit int
+
+// Run runs the command that the arguments name and returns the exit code.
+func Run(ctx context.Context, p Process) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exit:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	s := &session{Process: p, ctx: ctx, in: bufio.NewReader(p.Stdin)}
+	parser, err := newParser(p)
+	if err != nil {
+		return s.fail(err)
+	}
+	s.explain = func(args ...string) error {
+		_, err := parser.Parse(append(args, "--help"))
+		return err
+	}
+	args := p.Args
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	args, s.options = splitOptions(parser.Model, args)
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		s.errorf("%v\nTry %q.", err, p.Program+" --help")
+		return 1
+	}
+	if err := parsed.Run(s); err != nil {
+		return s.fail(err)
+	}
+	return 0
+}
+
+func newParser(p Process) (*kong.Kong, error) {
+	return kong.New(new(commands),
+		kong.Name("icehouse"),
+		kong.Description("Icehouse hosts GraphQL backends: a data model in, a database and an API out."),
+		kong.Writers(p.Stdout, p.Stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Resolvers(environment(p.Env)),
+		kong.ValueFormatter(func(v *kong.Value) string {
+			if v.Tag != nil && v.Tag.Has(envTag) {
+				return fmt.Sprintf("%s [$%s]", v.Help, v.Tag.Get(envTag))
+			}
+			return v.Help
+		}),
+	)
+}
+
+// envTag names the variable that stands in for a flag.
+const envTag = "envvar"
+
+// environment takes flags that are not given from the environment. An empty
+// variable is none.
+func environment(env func(string) (string, bool)) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if name := flag.Tag.Get(envTag); name != "" {
+			if value, ok := env(name); ok && value != "" {
+				return value, nil
+			}
+		}
+		return nil, nil
+	})
+}
+
+func (s *session) fail(err error) int {
+	if !errors.Is(err, errReported) {
+		s.errorf("%v", err)
+	}
+	return 1
+}
+
+// The streams can't be helped when they fail, so nobody looks at their errors.
+
+func (s *session) printf(format string, args ...any) { _, _ = fmt.Fprintf(s.Stdout, format, args...) }
+
+// notef tells what is going on beside the result.
+func (s *session) notef(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.Stderr, format+"\n", args...)
+}
+
+func (s *session) errorf(format string, args ...any) { s.notef("error: "+format, args...) }
+
+type helpCommand struct {
+	Command string `arg:"" optional:"" help:"The command to explain."`
+}
+
+func (c *helpCommand) Run(s *session) error {
+	if c.Command == "" {
+		return s.explain()
+	}
+	return s.explain(c.Command)
+}
+
+type versionCommand struct{}
+
+func (*versionCommand) Run(s *session) error {
+	version, revision := "devel", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			version = v
+		}
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				revision = " (" + setting.Value + ")"
+			}
+		}
+	}
+	s.printf("icehouse %s%s\n", version, revision)
+	return nil
+}

@@ -1,0 +1,79 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"icehouse/cmd/icehouse/internal/cli"
+)
+
+// run runs one command in-process.
+func run(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Run(context.Background(), cli.Process{
+		Program: "icehouse", Args: args, Dir: t.TempDir(), Home: t.TempDir(), Now: time.Now,
+		Env:   func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+	})
+	return code, out.String(), errs.String()
+}
+
+func TestHelpNamesFlagsVariablesAndDefaults(t *testing.T) {
+	code, stdout, _ := run(t, nil, "help", "dev")
+	if code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	for _, want := range []string{"--port=60000", "[$PORT]", "--functions-port=60050", "[$FUNCTIONS_PORT]", "--data-dir=\".icehouse\"", "[$ICEHOUSE_DATA_DIR]", "[$DATABASE_URL]", "[$MASTER_TOKEN]", "[$JWT_SECRET]"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %s in\n%s", want, stdout)
+		}
+	}
+}
+
+// TestFlagsOverEnvironmentOverDefaults looks at which port a refusal names.
+func TestFlagsOverEnvironmentOverDefaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  map[string]string
+		args []string
+		want string
+	}{
+		"default":              {nil, []string{"dev", "--functions-port", "60000"}, "port 60000 is given"},
+		"environment":          {map[string]string{"PORT": "123", "FUNCTIONS_PORT": "123"}, []string{"dev"}, "port 123 is given"},
+		"flag":                 {map[string]string{"PORT": "123", "FUNCTIONS_PORT": "456"}, []string{"dev", "--port=456"}, "port 456 is given"},
+		"an empty one is none": {map[string]string{"PORT": "", "FUNCTIONS_PORT": "60000"}, []string{"dev"}, "port 60000 is given"},
+		"role":                 {map[string]string{"ICEHOUSE_ROLE": "king"}, []string{"serve"}, `role "king"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := run(t, c.env, c.args...)
+			if code != 1 || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit code %d, %q; want %q", code, stderr, c.want)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":      {[]string{"fly"}, "unexpected argument fly"},
+		"unknown flag":         {[]string{"dev", "--prot", "1"}, "unknown flag --prot"},
+		"unknown short flag":   {[]string{"deploy", "-i"}, "unknown flag -i"},
+		"open without secrets": {[]string{"dev", "--host", "0.0.0.0"}, "0.0.0.0 can be reached from other machines: set MASTER_TOKEN and JWT_SECRET"},
+		"serve without":        {[]string{"serve", "--database-url", "sqlite:db"}, "serve makes no secrets"},
+		"no service here":      {[]string{"deploy"}, "no graphcool.yml here or above"},
+		"no target":            {[]string{"info"}, "no target"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := run(t, nil, c.args...)
+			if code != 1 || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit code %d, %q; want %q", code, stderr, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"net/url"
+	"strings"
+
+	"icehouse/cmd/icehouse/internal/graphcoolrc"
+	"icehouse/cmd/icehouse/internal/systemapi"
+)
+
+type clustersCommand struct {
+	Connect  bool   `short:"c" help:"Log in to a cluster with its master token and remember it."`
+	Name     string `help:"The name that the cluster gets here."`
+	Host     string `placeholder:"URL" help:"The address of the cluster."`
+	FaasHost string `placeholder:"URL" help:"Where it takes uploads of functions; the host, if not given."`
+	Token    string `envvar:"MASTER_TOKEN" help:"The master token of the cluster."`
+}
+
+func (c *clustersCommand) Run(s *session) error {
+	env, _, err := s.environment()
+	if err != nil {
+		return err
+	}
+	if !c.Connect {
+		for _, cluster := range env.Clusters() {
+			s.printf("%-16s %s\n", cluster.Name, cluster.Host)
+		}
+		return nil
+	}
+	for _, missing := range []struct {
+		value    *string
+		question string
+	}{
+		{&c.Host, "Address of the cluster: "},
+		{&c.Token, "Its master token: "},
+		{&c.Name, "A name for it: "},
+	} {
+		if *missing.value == "" {
+			if *missing.value, err = s.ask(missing.question); err != nil {
+				return err
+			}
+		}
+	}
+	host := strings.TrimRight(c.Host, "/")
+	if u, err := url.Parse(host); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("the address of a cluster is an http or https URL")
+	}
+	if c.Name == "" || c.Name == "default" || strings.ContainsAny(c.Name, "/ \t") {
+		return errors.New("a cluster's name has no space and no slash, and is not \"default\"")
+	}
+	conn := &connection{
+		Client:  &systemapi.Client{Host: host, HTTP: systemapi.NewHTTP()},
+		cluster: graphcoolrc.Cluster{Name: c.Name, Host: host, FaaSHost: strings.TrimRight(cmp.Or(c.FaasHost, host), "/"), Own: true},
+		env:     env, session: s,
+	}
+	if err := conn.login(c.Token); err != nil {
+		return err
+	}
+	s.printf("Connected to %s as %s.\n", host, c.Name)
+	return nil
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// openCommand is the command that takes flags it does not know: its definition
+// reads them as ${opt:name}.
+const openCommand = "deploy"
+
+// splitOptions takes the unknown flags out of the arguments of the open
+// command, and lists all flags by name.
+//
+//	--name value   --name=value   --name
+func splitOptions(app *kong.Application, args []string) (known []string, options map[string]any) {
+	options = map[string]any{}
+	if len(args) == 0 || args[0] != openCommand {
+		return args, options
+	}
+	flags := map[string]*kong.Flag{}
+	for _, command := range append([]*kong.Node{app.Node}, app.Children...) {
+		if command == app.Node || command.Name == openCommand {
+			for _, flag := range command.Flags {
+				flags[flag.Name] = flag
+			}
+		}
+	}
+	known = append(known, args[0])
+	rest := args[1:]
+	for len(rest) > 0 {
+		arg := rest[0]
+		rest = rest[1:]
+		if arg == "--" {
+			return append(append(known, arg), rest...), options
+		}
+		name, ok := strings.CutPrefix(arg, "--")
+		name, value, hasValue := strings.Cut(name, "=")
+		flag := flags[name]
+		if !ok || name == "" {
+			known = append(known, arg)
+			continue
+		}
+		takes := flag == nil || !flag.IsBool()
+		used := []string{arg}
+		if !hasValue && takes && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+			value, hasValue = rest[0], true
+			used = append(used, rest[0])
+			rest = rest[1:]
+		}
+		options[name] = true
+		if hasValue {
+			options[name] = value
+		}
+		if flag != nil {
+			known = append(known, used...)
+		}
+	}
+	return known, options
+}

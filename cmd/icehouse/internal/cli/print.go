@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"icehouse/cmd/icehouse/internal/systemapi"
+)
+
+// group is what belongs under one heading, in order of appearance.
+type group[T any] struct {
+	name  string
+	items []T
+}
+
+func groupBy[T any](items []T, name func(T) string) []group[T] {
+	var out []group[T]
+	for _, item := range items {
+		i := slices.IndexFunc(out, func(g group[T]) bool { return g.name == name(item) })
+		if i < 0 {
+			i = len(out)
+			out = append(out, group[T]{name: name(item)})
+		}
+		out[i].items = append(out[i].items, item)
+	}
+	return out
+}
+
+// printMessages shows the steps of a deploy: under the kind of thing, under its
+// name, as a tree (platform §3.2).
+func (s *session) printMessages(messages []systemapi.Message) {
+	for _, kind := range groupBy(messages, func(m systemapi.Message) string { return m.Type }) {
+		s.printf("\n%s\n", s.bold(heading(kind.name)))
+		for _, thing := range groupBy(kind.items, func(m systemapi.Message) string { name, _, _ := strings.Cut(m.Name, "."); return name }) {
+			s.printf("\n  %s\n", s.bold(thing.name))
+			for _, m := range thing.items {
+				s.printf("   %s %s\n", s.symbol(m.Description), s.emphasis(m.Description))
+				for i, sub := range m.SubDescriptions {
+					branch := "├─"
+					if i == len(m.SubDescriptions)-1 {
+						branch = "└─"
+					}
+					s.printf("     %s %s %s\n", branch, s.symbol(sub.Description), s.emphasis(sub.Description))
+				}
+			}
+		}
+	}
+}
+
+func (s *session) printErrors(errors []systemapi.SchemaError) {
+	for _, thing := range groupBy(errors, func(e systemapi.SchemaError) string { return e.Type }) {
+		s.printf("\n  %s\n", s.bold(thing.name))
+		for _, e := range thing.items {
+			s.printf("    ! %s\n", s.emphasis(strings.ReplaceAll(e.Description, "\n", "\n      ")))
+		}
+	}
+}
+
+// heading is a kind in the plural, each word with a capital.
+func heading(kind string) string {
+	words := strings.Fields(kind)
+	for i, w := range words {
+		words[i] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, " ") + "s"
+}
+
+// symbol tells from its words what a step does.
+func (s *session) symbol(description string) string {
+	for _, c := range []struct{ word, symbol, color string }{
+		{"create", "+", "32"}, {"update", "*", "33"}, {"delete", "-", "31"}, {"remove", "-", "31"},
+	} {
+		if strings.Contains(description, c.word) {
+			return s.paint(c.color, c.symbol)
+		}
+	}
+	return "?"
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// emphasis makes what stands in backticks bold, where bold can be seen.
+func (s *session) emphasis(text string) string {
+	if !s.Color {
+		return text
+	}
+	return quoted.ReplaceAllString(text, "\x1b[1m$1\x1b[0m")
+}
+
+func (s *session) bold(text string) string { return s.paint("1", text) }
+
+func (s *session) paint(code, text string) string {
+	if !s.Color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}

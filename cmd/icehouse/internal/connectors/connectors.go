@@ -1,0 +1,22 @@
+// Package connectors is the list of what is in the box: which products stand
+// behind the sockets, and how the planes hang on them.
+//
+// In: a complete config.Config and the addresses that the process listens on.
+// Out: Planes, the HTTP surfaces of the process's role; everything opened is
+// pushed to the caller's closers. Callers: server.
+package connectors
+
+import "net/http"
+
+// Addresses are the base URLs under which this process is reached.
+type Addresses struct {
+	API       string
+	Functions string // "" when the role takes no uploads
+}
+
+// Planes are the surfaces of one process; those of other roles are nil.
+type Planes struct {
+	System    http.Handler // the management API
+	Functions http.Handler // uploads of functions
+	Data      http.Handler // the projects' APIs
+}

@@ -1,0 +1,113 @@
+package connectors
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"icehouse/cmd/icehouse/internal/config"
+	"icehouse/cmd/icehouse/internal/rungroup"
+	"icehouse/controlplane"
+	"icehouse/controlplane/store"
+	"icehouse/controlplane/store/postgresstore"
+	"icehouse/controlplane/store/sqlitestore"
+	"icehouse/dataplane"
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/connector/database/postgresdb"
+	"icehouse/dataplane/connector/database/sqlitedb"
+	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
+)
+
+// Open opens the products of a set-up and hangs the planes of its role on them.
+func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, closers *rungroup.Closers) (*Planes, error) {
+	if !c.Role.Has(config.Control) && !c.Role.Has(config.Data) {
+		return &Planes{}, nil // nothing is relayed and no function is run yet
+	}
+	platform, err := openStore(ctx, c, closers)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openDatabase(ctx, c, closers)
+	if err != nil {
+		return nil, err
+	}
+	databases := controlplane.OneDatabase(db)
+
+	// The directory reads what the control plane publishes, and the control
+	// plane tells it when that changes.
+	var projects *directory.Directory
+	control, err := controlplane.New(controlplane.Config{
+		Store: platform, Databases: databases,
+		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
+		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
+		DataDir:      c.DataDir,
+		OnRelease: func(project tenancy.ProjectID, alias string) {
+			projects.Invalidate(string(project), alias)
+		},
+		Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	projects = directory.New(control.Registry(), directory.Options{})
+
+	planes := new(Planes)
+	if c.Role.Has(config.Control) {
+		if err := control.Start(ctx); err != nil {
+			return nil, err
+		}
+		planes.System, planes.Functions = control.SystemHandler(), control.FunctionsHandler()
+	}
+	if c.Role.Has(config.Data) {
+		planes.Data = dataplane.New(dataplane.Config{
+			Directory: projects,
+			Releases:  control.Registry(),
+			Database:  databases,
+			Admins:    control,
+			Log:       log,
+		}).Handler()
+	}
+	return planes, nil
+}
+
+// openStore opens what keeps the platform's own rows.
+func openStore(ctx context.Context, c config.Config, closers *rungroup.Closers) (store.Store, error) {
+	type closable interface {
+		store.Store
+		Close() error
+	}
+	var s closable
+	var err error
+	if folder := c.SQLiteFolder(); folder != "" {
+		if err = os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
+		s, err = sqlitestore.Open(ctx, filepath.Join(folder, "platform.db"))
+	} else {
+		s, err = postgresstore.Open(ctx, c.DatabaseURL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	closers.Push("platform store", s.Close)
+	return s, nil
+}
+
+// openDatabase opens what keeps the rows of projects.
+func openDatabase(ctx context.Context, c config.Config, closers *rungroup.Closers) (*database.DB, error) {
+	var db *database.DB
+	var err error
+	if folder := c.SQLiteFolder(); folder != "" {
+		db, err = sqlitedb.Open(sqlitedb.Config{Folder: filepath.Join(folder, "projects")})
+	} else {
+		db, err = postgresdb.Open(ctx, postgresdb.Config{URL: c.DatabaseURL})
+	}
+	if err != nil {
+		return nil, err
+	}
+	closers.Push("projects' database", db.Close)
+	return db, nil
+}

@@ -1,0 +1,36 @@
+// Command icehouse is the platform: its server in every role, and the command
+// line that deploys services to it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"icehouse/cmd/icehouse/internal/cli"
+)
+
+func main() { os.Exit(run()) }
+
+// run hands the process over as a value; nothing else looks at it.
+func run() int {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	dir, _ := os.Getwd()
+	home, _ := os.UserHomeDir()
+	program := "icehouse"
+	if self, err := os.Executable(); err == nil {
+		if found, _ := exec.LookPath(program); found != self {
+			program = self
+		}
+	}
+	info, err := os.Stdout.Stat()
+	return cli.Run(context.Background(), cli.Process{
+		Program: program, Args: os.Args[1:], Env: os.LookupEnv, Dir: dir, Home: home, Now: time.Now, Signals: signals,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Color: err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "",
+	})
+}
