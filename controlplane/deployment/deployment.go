@@ -281,7 +281,7 @@ func (d *Deployer) job(_ context.Context, a *attempt, r Request) (migrationrun.J
 	if err != nil {
 		return migrationrun.Job{}, fmt.Errorf("encode definition: %w", err)
 	}
-	job := migrationrun.Job{Probe: migrationrun.ProbeFor(a.plan.Expand), Make: store.Publication{
+	job := migrationrun.Job{Make: store.Publication{
 		Previous: a.project.Release, RemoveTokens: a.plan.RemoveTokens,
 		Release: store.Release{Project: a.project.ID, Number: a.project.Release + 1, Definition: encoded, Payload: a.release, CreatedAt: d.Now()},
 	}}

@@ -71,6 +71,8 @@ func (t *types) mutations() *graphql.Object {
 	viewerField := &graphql.Field{Type: required(t.viewer)}
 	userField := &graphql.Field{Type: required(t.customer)}
 	messages, schemaErrors := &graphql.Field{Type: listOf(t.message)}, &graphql.Field{Type: listOf(t.schemaError)}
+	// Beyond the contract: what does not stop a deploy and yet should be read.
+	warnings := &graphql.Field{Type: listOf(graphql.String)}
 	return graphql.NewObject(graphql.ObjectConfig{Name: "Mutation", Fields: graphql.Fields{
 		"authenticateCustomer": mutation("authenticateCustomer",
 			graphql.InputObjectConfigFieldMap{"auth0IdToken": arg(required(graphql.String))},
@@ -80,12 +82,12 @@ func (t *types) mutations() *graphql.Object {
 			graphql.InputObjectConfigFieldMap{"name": arg(required(graphql.String)), "alias": arg(graphql.String), "webhookUrl": arg(graphql.String),
 				"schema": arg(graphql.String), "region": arg(t.region), "config": arg(graphql.String)},
 			graphql.Fields{"viewer": viewerField, "project": {Type: required(t.project)}, "projectEdge": {Type: required(t.projectEdge)},
-				"user": userField, "migrationMessages": messages, "errors": schemaErrors},
+				"user": userField, "migrationMessages": messages, "errors": schemaErrors, "warnings": warnings},
 			a.addProject),
 		"push": mutation("push",
 			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.String)), "version": arg(required(graphql.Int)),
 				"config": arg(required(graphql.String)), "isDryRun": arg(required(graphql.Boolean)), "force": arg(graphql.Boolean)},
-			graphql.Fields{"project": {Type: t.project}, "migrationMessages": messages, "errors": schemaErrors},
+			graphql.Fields{"project": {Type: t.project}, "migrationMessages": messages, "errors": schemaErrors, "warnings": warnings},
 			a.push),
 		"deleteProject": mutation("deleteProject",
 			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.String))},
@@ -139,7 +141,8 @@ func (a *API) addProject(ctx context.Context, in input) (map[string]any, error) 
 	}
 	node := a.projectNode(p)
 	return map[string]any{"project": node, "projectEdge": edgeOf(string(p.ID), node), "user": c,
-		"migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors)}, nil
+		"migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors),
+		"warnings": append([]string{}, result.Warnings...)}, nil
 }
 
 func (a *API) push(ctx context.Context, in input) (map[string]any, error) {
@@ -154,10 +157,8 @@ func (a *API) push(ctx context.Context, in input) (map[string]any, error) {
 	if p, err = a.Projects.Get(ctx, c, string(p.ID)); err != nil {
 		return nil, err
 	}
-	for _, w := range result.Warnings {
-		a.Logger.DebugContext(ctx, "deploy warning", "project", p.ID, "warning", w)
-	}
-	return map[string]any{"project": a.projectNode(p), "migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors)}, nil
+	return map[string]any{"project": a.projectNode(p), "migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors),
+		"warnings": append([]string{}, result.Warnings...)}, nil
 }
 
 func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.Project, error) {

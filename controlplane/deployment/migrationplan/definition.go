@@ -99,7 +99,7 @@ func (p *planner) functions(old, next []definition.Function) {
 			typ, word, _ := kindWords(f.Kind)
 			p.tell(typ, "Create", f.Name, "A new %s with the name `%s` is created. %s", word, f.Name, notRunning)
 		}
-		p.Notes = append(p.Notes, fmt.Sprintf("The function `%s` does not run: %s", f.Name, notRunning))
+		p.Notes = append(p.Notes, fmt.Sprintf("The function `%s` is stored, but this version of Icehouse does not run functions yet.", f.Name))
 	}
 	for _, f := range next {
 		if was := functionNamed(old, f.Name); was != nil && sameBinding(*was, f) && !sameFunction(*was, f) {

@@ -22,8 +22,10 @@ func (p *planner) schema() {
 		case schemadiff.CreateType:
 			p.createType(c.Type)
 		case schemadiff.AddField:
-			p.sub(updates, c.Field.Type.Name, addition(c.Field))
-			p.addField(c.Field)
+			if !c.Field.IsRelation() { // told and planned with its relation
+				p.sub(updates, c.Field.Type.Name, addition(c.Field))
+				p.addField(c.Field)
+			}
 		case schemadiff.ShowField:
 			p.sub(updates, c.Field.Type.Name, addition(c.Field))
 		case schemadiff.HideField:
@@ -83,8 +85,6 @@ func form(f *datamodel.Field) string {
 	switch {
 	case f.Enum != nil:
 		word = "Enum"
-	case f.IsRelation():
-		word = "Relation"
 	case f.Scalar == datamodel.ID:
 		word = "GraphQLID"
 	}
@@ -100,9 +100,6 @@ func form(f *datamodel.Field) string {
 // addField plans a new field of a type that exists: its column follows from the
 // layout, its demands on rows are checks.
 func (p *planner) addField(f *datamodel.Field) {
-	if f.IsRelation() {
-		return // createRelation
-	}
 	if f.Required && p.New.Hints.MigrationValues[datamodel.FieldKey(f.Type.Name, f.Name)] == nil {
 		p.empty(f.Type, definition.Problem{Type: f.Type.Name, Field: f.Name, Code: 2007, Description: fmt.Sprintf(
 			"The field `%s` is required and the type has nodes already. Give them a value with `@migrationValue`, for example: `%s: %s @migrationValue(value: \"42\")`",

@@ -44,18 +44,10 @@ type Runner struct {
 // Job is all that a deploy does once it is decided. It is data, so that another
 // process can finish it.
 type Job struct {
-	// Expand are the statements for the project's tables; Probe is a read that
-	// succeeds only where they have run.
-	Expand []string          `json:"expand"`
-	Probe  *Probe            `json:"probe,omitempty"`
-	Make   store.Publication `json:"publication"`
-}
-
-// Probe is the table and column that tell whether Expand has run: Expand runs
-// whole or not at all, so any part of it speaks for the rest.
-type Probe struct {
-	Table  string `json:"table"`
-	Column string `json:"column"`
+	// Expand are the statements for the project's tables. They may be repeated.
+	Expand []string `json:"expand"`
+	// Make is what becomes visible when they have run.
+	Make store.Publication `json:"publication"`
 }
 
 const (
@@ -224,20 +216,14 @@ func (l *Locked) carryOut(ctx context.Context, project store.Project, job Job) e
 	return l.r.Publish(ctx, project, job.Make)
 }
 
-// expand makes room in the project's tables, once. When the database says that
-// it did not do it, the record goes: there is nothing to finish.
+// expand makes room in the project's tables. When the database says that it did
+// not do it, the record goes: there is nothing to finish.
 func (l *Locked) expand(ctx context.Context, db *database.DB, scope isolation.Scope, job Job) error {
 	if err := db.Provision(ctx, scope); err != nil {
 		return l.giveUp(ctx, err)
 	}
 	if len(job.Expand) == 0 {
 		return nil
-	}
-	if job.Probe != nil {
-		done, err := job.Probe.holds(ctx, db, scope)
-		if err != nil || done {
-			return err
-		}
 	}
 	if err := db.Migrate(ctx, scope, job.Expand); err != nil {
 		return l.giveUp(ctx, err)
