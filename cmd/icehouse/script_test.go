@@ -13,77 +13,159 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"icehouse/cmd/icehouse/internal/cli"
+	"icehouse/deploy/testbed"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"icehouse": main})
+	testscript.Main(tests{m}, map[string]func(){"icehouse": main})
 }
 
-// TestScripts runs the command line as a user does, each script against a dev
+// tests stops the database server after the tests.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int { return testbed.Main(t.M) }
+
+// TestScripts runs the command line as a user does, each script against a
 // server of its own that runs in this process.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/script",
-		UpdateScripts: *update,
-		Setup: func(env *testscript.Env) error {
-			home := filepath.Join(env.WorkDir, "home")
-			env.Setenv("HOME", home)
-			env.Setenv("NO_COLOR", "1")
-			if err := os.MkdirAll(home, 0o755); err != nil {
-				return err
-			}
-			api, stop, err := startDev(env.WorkDir, home)
-			if err != nil {
-				return err
-			}
-			env.Setenv("API", api)
-			env.Defer(stop)
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get},
-	})
-}
-
-// startDev runs icehouse dev until stop is called. It fails like the script
-// when the server does not stop as it should.
-func startDev(dir, home string) (api string, stop func(), err error) {
-	signals, ended := make(chan os.Signal, 1), make(chan int, 1)
-	stdout, out := io.Pipe()
-	var stderr bytes.Buffer // read after the end only
-	go func() {
-		code := cli.Run(context.Background(), cli.Process{
-			Program: "icehouse", Args: []string{"dev", "--port", "0", "--functions-port", "0"},
-			Env: func(string) (string, bool) { return "", false },
-			Dir: dir, Home: home, Now: time.Now, Signals: signals,
-			Stdin: strings.NewReader(""), Stdout: out, Stderr: &stderr,
-		})
-		_ = out.Close()
-		ended <- code
-	}()
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if m := systemAPI.FindStringSubmatch(lines.Text()); m != nil {
-			go func() { _, _ = io.Copy(io.Discard, stdout) }()
-			return m[1], func() {
-				signals <- os.Interrupt
-				if code := <-ended; code != 0 {
-					panic(fmt.Sprintf("the dev server ended with %d: %s", code, stderr.String()))
-				}
-			}, nil
+	for _, c := range []struct {
+		name  string
+		dirs  []string
+		start func(*testscript.Env, string) (*running, error)
+	}{
+		{"dev", []string{"testdata/script", "testdata/script/dev"}, startDev},
+		{"serve", []string{"testdata/script"}, startServe},
+	} {
+		for _, dir := range c.dirs {
+			t.Run(c.name, func(t *testing.T) {
+				testscript.Run(t, testscript.Params{
+					Dir:           dir,
+					UpdateScripts: *update,
+					Setup:         func(env *testscript.Env) error { return setUp(env, c.start) },
+					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get},
+				})
+			})
 		}
 	}
-	return "", nil, fmt.Errorf("the dev server ended with %d: %s", <-ended, stderr.String())
+}
+
+func setUp(env *testscript.Env, start func(*testscript.Env, string) (*running, error)) error {
+	home := filepath.Join(env.WorkDir, "home")
+	env.Setenv("HOME", home)
+	env.Setenv("NO_COLOR", "1")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return err
+	}
+	server, err := start(env, home)
+	if err != nil {
+		return err
+	}
+	env.Setenv("API", server.api)
+	env.Defer(server.stop)
+	return nil
+}
+
+// running is a server in this process.
+type running struct {
+	api     string
+	signals chan os.Signal
+	ended   chan int
+	stderr  *tail
+}
+
+// tail is what a server said, readable while it runs.
+type tail struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(p)
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
+// startServer runs a command until it says ready; the first group of the
+// pattern is the address.
+func startServer(dir, home string, env map[string]string, ready *regexp.Regexp, args ...string) (*running, error) {
+	s := &running{signals: make(chan os.Signal, 1), ended: make(chan int, 1), stderr: new(tail)}
+	output, out := io.Pipe()
+	both := io.MultiWriter(out, s.stderr)
+	go func() {
+		code := cli.Run(context.Background(), cli.Process{
+			Program: "icehouse", Args: append(args, "--port", "0", "--functions-port", "0"),
+			Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+			Dir: dir, Home: home, Now: time.Now, Signals: s.signals,
+			Stdin: strings.NewReader(""), Stdout: both, Stderr: both,
+		})
+		_ = out.Close()
+		s.ended <- code
+	}()
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		if m := ready.FindStringSubmatch(lines.Text()); m != nil {
+			s.api = m[1]
+			go func() { _, _ = io.Copy(io.Discard, output) }()
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("the server ended with %d: %s", <-s.ended, s.stderr)
+}
+
+// stop stops the server as Ctrl-C does.
+func (s *running) stop() {
+	s.signals <- os.Interrupt
+	if code := <-s.ended; code != 0 {
+		panic(fmt.Sprintf("the server ended with %d: %s", code, s.stderr))
+	}
+}
+
+// startDev runs the dev server, which announces itself.
+func startDev(env *testscript.Env, home string) (*running, error) {
+	return startServer(env.WorkDir, home, nil, systemAPI, "dev")
+}
+
+// startServe runs a server on PostgreSQL and connects to it by hand.
+func startServe(env *testscript.Env, home string) (*running, error) {
+	secrets := map[string]string{
+		"MASTER_TOKEN": "a master token for tests", "JWT_SECRET": "a signing secret for tests",
+		"DATABASE_URL": testbed.Database(env.T().(testing.TB)),
+	}
+	s, err := startServer(env.WorkDir, home, secrets, serveAPI, "serve", "--host", "127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	var stderr bytes.Buffer
+	code := cli.Run(context.Background(), cli.Process{
+		Args: []string{"clusters", "--connect", "--name", "local", "--host", s.api},
+		Env:  func(name string) (string, bool) { v, ok := secrets[name]; return v, ok },
+		Dir:  env.WorkDir, Home: home, Now: time.Now,
+		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &stderr,
+	})
+	if code != 0 {
+		s.stop()
+		return nil, fmt.Errorf("connect: %s", stderr.String())
+	}
+	return s, nil
 }
 
 var (
+	serveAPI  = regexp.MustCompile(`msg=ready .*api=(\S+)`)
 	systemAPI = regexp.MustCompile(`System API\s+(\S+)/system`)
 	simpleAPI = regexp.MustCompile(`Simple API:\s+(\S+)`)
 )

@@ -1,0 +1,159 @@
+// Package corpustest holds the whole system against services that people really
+// wrote: it deploys each one through the system API and sends the operations that
+// its clients and functions sent.
+//
+// In: a folder of services (definitions and operations) and a running Icehouse.
+// Out: a report, and test failures for each service that is not deployed, each
+// operation that is refused though it fits the schema, and each internal error.
+// Callers: the tests of this package, which are make corpus.
+package corpustest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Service is one service of the corpus.
+type Service struct {
+	ID     string   `json:"id"`
+	Format string   `json:"format"` // framework-1.0, beta, console-era or types-only
+	Expect string   `json:"expect"` // deploy, legacy, probably-reject or reject
+	Types  []string `json:"types"`
+	YML    *string  `json:"yml"`
+	dir    string
+}
+
+// Operation is one operation that belongs to a service.
+type Operation struct {
+	File           string `json:"file"`
+	Operation      string `json:"operation"`
+	Name           string `json:"name"`
+	API            string `json:"api"` // simple or relay
+	PredictedValid bool   `json:"predictedValid"`
+	Text           string `json:"-"`
+}
+
+// Load reads the list of services.
+func Load(dir string) ([]*Service, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	if err != nil {
+		return nil, err
+	}
+	var services []*Service
+	if err := json.Unmarshal(data, &services); err != nil {
+		return nil, err
+	}
+	for _, s := range services {
+		s.dir = filepath.Join(dir, s.ID)
+	}
+	return services, nil
+}
+
+// Operations reads a service's operations.
+func (s *Service) Operations() ([]Operation, error) {
+	data, err := os.ReadFile(filepath.Join(s.dir, "operations.json"))
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var operations []Operation
+	if err := json.Unmarshal(data, &operations); err != nil {
+		return nil, err
+	}
+	for i := range operations {
+		text, err := os.ReadFile(filepath.Join(s.dir, "operations", operations[i].File))
+		if err != nil {
+			return nil, err
+		}
+		operations[i].Text = string(text)
+	}
+	return operations, nil
+}
+
+// Config is the service's definition as it travels to the server (platform
+// §1.7). Function sources are no part of the corpus: a function that does
+// nothing stands for each.
+func (s *Service) Config() (string, error) {
+	root := filepath.Join(s.dir, "service")
+	files := map[string]string{}
+	add := func(as, path string) error {
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
+		if err != nil {
+			return err
+		}
+		files[as] = string(data)
+		return nil
+	}
+	content := "types: ./types.graphql\npermissions:\n- operation: \"*\"\n"
+	if s.YML == nil {
+		var all []string
+		for _, t := range s.Types {
+			data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(t)))
+			if err != nil {
+				return "", err
+			}
+			all = append(all, string(data))
+		}
+		files["./types.graphql"] = strings.Join(all, "\n")
+		return encode(content, files)
+	}
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(*s.YML)))
+	if err != nil {
+		return "", err
+	}
+	content = string(data)
+	var definition struct {
+		Types     string `yaml:"types"`
+		Functions map[string]struct {
+			Handler struct {
+				Code any `yaml:"code"`
+			} `yaml:"handler"`
+			Schema string `yaml:"schema"`
+			Query  string `yaml:"query"`
+		} `yaml:"functions"`
+		Permissions []struct {
+			Query string `yaml:"query"`
+		} `yaml:"permissions"`
+	}
+	if err := yaml.Unmarshal(data, &definition); err != nil {
+		return "", fmt.Errorf("%s: %w", *s.YML, err)
+	}
+	base := filepath.ToSlash(filepath.Dir(*s.YML))
+	within := func(path string) string { return base + "/" + path }
+	paths := []string{definition.Types}
+	for _, f := range definition.Functions {
+		paths = append(paths, f.Schema, f.Query)
+		code, _ := f.Handler.Code.(string)
+		if m, ok := f.Handler.Code.(map[string]any); ok {
+			code, _ = m["src"].(string)
+		}
+		if code != "" {
+			files[code] = "module.exports = function () { return { data: {} } }\n"
+		}
+	}
+	for _, p := range definition.Permissions {
+		path, _, _ := strings.Cut(p.Query, ":")
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if err := add(path, within(path)); err != nil {
+			return "", err
+		}
+	}
+	return encode(content, files)
+}
+
+func encode(content string, files map[string]string) (string, error) {
+	out, err := json.Marshal(map[string]any{"modules": []any{map[string]any{"name": "", "content": content, "files": files}}})
+	return string(out), err
+}
