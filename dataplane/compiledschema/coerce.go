@@ -8,6 +8,8 @@ import (
 	"icehouse/dataplane/coercion"
 )
 
+var _ coercion.Types = (*Schema)(nil)
+
 // InputType tells coercion what an input type looks like, so that a Schema serves
 // as coercion.Types.
 func (s *Schema) InputType(name string) (coercion.InputType, bool) {

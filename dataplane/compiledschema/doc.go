@@ -13,6 +13,7 @@
 //	compile.go       what is kept of a project, and what is refused
 //	resolver.go      one resolver function's schema extension (platform §2.9)
 //	definition.go    every type that a project has: forms, names, order
+//	builtin.go       what GraphQL itself defines
 //	roots.go         the fields of Query, Mutation and Subscription
 //	members.go       the fields of the other object types
 //	inputs.go        arguments and input fields
@@ -22,6 +23,7 @@
 //	introspection.go answers to __schema and __type
 //	print.go         SDL
 //	coerce.go        what the input types mean to coercion
+//	release.go       a release as it is stored, and cache.go the schemas in use
 //
 // The rules that generate names and types are written once, as forms and
 // sequences; lookups, SDL, introspection and materialisation all read those. The

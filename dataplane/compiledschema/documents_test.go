@@ -73,3 +73,62 @@ func mutate(r *rand.Rand, document string, words []string) string {
 func isName(s string) bool {
 	return s != "" && (s[0] == '_' || s[0]|32 >= 'a' && s[0]|32 <= 'z')
 }
+
+// edges are documents at the edge of a rule, valid or not.
+var edges = []string{
+	`subscription { Post @include(if: true) { mutation } User @skip(if: true) { mutation } }`,
+	`subscription($a: Boolean!) { Post @include(if: $a) { mutation } User { mutation } }`, `subscription($a: Boolean!) { Post @skip(if: $a) { mutation } User { mutation } }`,
+	`subscription { Post @skip(if: true) { mutation } }`,
+	`subscription { ...F @skip(if: true) User { mutation } } fragment F on Subscription { Post { mutation } }`, `subscription { ... @include(if: false) { Post { mutation } } User { mutation } }`,
+	`subscription { a: Post { mutation } b: Post { mutation } }`,
+	`subscription { a: Post { mutation } a: Post { node { id } } }`,
+	`subscription { __typename }`, `subscription { Post { mutation } ...F } fragment F on Subscription { User { mutation } }`,
+	`subscription { ... on Query { allUsers { id } } }`, `subscription { ...F } fragment F on Subscription { Post { mutation } ...F }`,
+	`{ __typename }`, `mutation { __typename }`, `mutation { __schema { types { name } } }`, `{ allUsers { __schema { types { name } } } }`,
+	`query($a: [[[[[[[[[[[[[[[[[Int]]]]]]]]]]]]]]]]]) { allUsers(first: $a) { id } }`,
+	`query($a: Int = null) { allUsers(first: $a) { id } }`, `query($a: Int! = null) { allUsers(first: $a) { id } }`,
+	`query($a: ID = null) { node(id: $a) { id } }`, `query($a: ID = "x") { node(id: $a) { id } }`, `query($a: String!) { node(id: $a) { id } }`,
+	`query($a: Int) { hello(name: "x", times: $a) { message } }`, `query($a: [Int!]) { hello(name: "x", times: $a) { message } }`,
+	`query($a: [Int]) { hello(name: "x", times: $a) { message } }`, `query($a: Int!) { hello(name: "x", times: [$a]) { message } }`,
+	`query($a: Int) { hello(name: "x", times: [$a]) { message } }`, `query($a: Boolean) { user @skip(if: $a) { id } }`, `query($a: Boolean = true) { user @skip(if: $a) { id } }`,
+	`query($a: Int = $b, $b: Int) { allUsers(first: $a, last: $b) { id } }`, `query($a: User) { allUsers(first: $a) { id } }`,
+	`query($a: Int @skip(if: true)) { allUsers(first: $a) { id } }`, `query($a: Int, $a: Int) { allUsers(first: $a) { id } }`,
+	`query($a: UserFilter = {email: 1}) { allUsers(filter: $a) { id } }`, `query($a: UserOrderBy = nope) { allUsers(orderBy: $a) { id } }`,
+	`query($a: Mood) { allUsers(filter: {mood: $a, mood_in: [$a]}) { id } }`, `query($a: [UserFilter!]) { allUsers(filter: {AND: $a}) { id } }`,
+	`{ allUsers(first: 2147483647) { id } }`, `{ allUsers(first: 2147483648) { id } }`, `{ node(id: 99999999999999999999999) { id } }`,
+	`{ allUsers(filter: {weight: 1, weight_gt: 1e400}) { id } }`, `{ allUsers(filter: {email: {}}) { id } }`, `{ allUsers(filter: {email: []}) { id } }`,
+	`{ allUsers(filter: {born: {a: 1}, born_gt: 5, born_in: [RED, "x", [1]]}) { id } }`, `{ allUsers(filter: [{email: "x"}]) { id } }`,
+	`{ allUsers(filter: "x") { id } }`, `{ allUsers(filter: {AND: [[{}]]}) { id } }`, `{ allUsers(filter: {email: "a", email: "b"}) { id } }`,
+	`{ allUsers(filter: null, first: null) { id } }`, `{ node(id: null) { id } }`, `{ node { id } }`, `{ allUsers(first: 1, first: 2) { id } }`,
+	`{ allUsers { id { x } } }`, `{ allUsers }`, `{ allUsers { } }`, `{ user { spouse } }`, `{ allUsers { ...F } } fragment F on String { x }`,
+	`{ allUsers { ... on Post { id } } }`, `{ node(id: 1) { ... on Query { user { id } } } }`, `{ ... on Node { id } }`, `{ allUsers { ... on Node { id ... on User { email } ... on Post { title } } } }`,
+	`{ allUsers { ... on UserFilter { id } } }`, `{ allUsers { ... on Nope { id } } }`, `{ ... @include(if: true) { allUsers { id } } }`,
+	`{ user { id @include(if: true) @include(if: false) } }`, `{ user { id @include } }`, `{ user { id @include(if: null) } }`, `{ user { id @include(if: "x") } }`,
+	`{ user { id @deprecated } }`, `{ user { id @specifiedBy(url: "x") } }`, `query @include(if: true) { user { id } }`, `query Q { user { id } } query Q { user { id } }`,
+	`query { user { id } } query Q { user { id } }`, `fragment F on User { id } fragment F on User { id } { user { ...F } }`, `fragment F on User { id }`, `{ user { ...F } }`,
+	`{ a: user { x: id } a: user { x: email } }`, `{ node(id: 1) { ... on User { x: email } ... on Post { x: parent { id } } } }`,
+	`{ node(id: 1) { ... on User { x: age } ... on Post { x: title } } }`, `{ node(id: 1) { ... on User { x: friends { id } } ... on Post { x: parent { id } } } }`,
+	`{ node(id: 1) { ... on User { x: spouse { y: id } } ... on Post { x: parent { y: title } } } }`, `{ node(id: 1) { ... on User { x: spouse { y: age } } ... on Post { x: parent { y: title } } } }`,
+	`{ node(id: 1) { x: id ... on User { x: email } } }`, `{ allUsers(filter: {email: "a", age: 1}) { id } allUsers(filter: {age: 1, email: "a"}) { id } }`,
+	`{ allUsers(filter: {age: 1}) { id } allUsers(filter: {age: 2}) { id } }`, `{ allUsers(first: 1, last: 2) { id } allUsers(last: 2, first: 1) { id } }`,
+	`{ a: __typename user { a: id __typename __typename: id } }`, `{ user { ...F ...F friends { id } } } fragment F on User { friends { email: id } }`,
+	`{ user { ...F friends { email } } } fragment F on User { friends { email: id } }`,
+	`{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }`, `{ __schema { types { fields { type { fields { name } } } } } }`,
+	`{ __schema { nope } }`, `{ __type { name } }`, `{ __type(name: 1) { name } }`, `{ __type(name: "x", nope: 1) { name } }`, `{ __schema { directives(includeDeprecated: true) { name } } }`,
+	`{ x: __type(name: "User") { ... on __Type { name } ...F } } fragment F on __Type { kind }`, `query($a: __TypeKind) { user { id } allUsers(first: $a) { id } }`, `query($a: __TypeKind) { __type(name: $a) { name } }`,
+	`{ hello(name: """block "quoted" \""" text""") { message } }`, `{ hello(name: "\u0041 é \"x\"") { message } }`, `{ hello(name: "unterminated) { message } }`, "{ hello(name: \"line\nbreak\") { message } }",
+	`mutation { createUser(email: "a", password: "b", admin: true, settings: {a: 1}, moods: [GOOD]) { id } }`, `mutation { createUser(email: "a") { id } }`,
+	`mutation { createUser(email: "a", password: "b", admin: true, settings: "{}", moods: [GOOD], createdAt: "2017") { id } }`, `mutation { createCounter { id } }`, `mutation { createCounter() { id } }`,
+	`mutation { updateUser(id: "1", moods: null, email: null) { id } }`, `mutation { createPost(title: "x", bare: {id: 1}) { id } }`, `mutation { createPost(title: null) { id } }`,
+	`extend type Query { x: Int } { user { id } }`, `type X { y: Int }`, `{ user { id } } type X { y: Int }`, ``, `# nothing`, `{`, `query`, `{ user { id } } trailing`, `{ user { on } }`, `{ on: user { id } }`, `{ user { ...on } } fragment on on User { id }`,
+	`{ allUsers(first: 01) { id } }`, `{ allUsers(first: 1.) { id } }`, `{ allUsers(filter: {weight: 1x}) { id } }`, `{ allUsers(first: -0) { id } }`, `{ allUsers(first: +1) { id } }`, `{,,user,,{,,id,,},,}`, "\ufeff{ user { id } }",
+	`query Q($a: Int) { user { ...F } } query R { user { ...F } } fragment F on User { friends(first: $a) { id } }`, `query Q($a: Int) { user { ...F } } fragment F on User { friends(first: $a) { id } }`,
+	`query Q($a: String) { user { ...F } } fragment F on User { friends(first: $a) { id } }`, `query Q($a: Int) { user { ...F } } fragment F on User { ...G } fragment G on User { friends(first: $a) { id } }`,
+}
+
+// lenient are documents that graphql-js refuses and we accept. Its rule for the one
+// field of a subscription can't look at directives whose condition is a variable.
+var lenient = []string{
+	`subscription($a: Boolean!) { Post @include(if: $a) { mutation } }`,
+	`subscription($a: Boolean = true) { Post @skip(if: $a) { mutation } }`,
+}

@@ -65,7 +65,7 @@ type selector struct {
 
 // merge resolves the union of some selection sets on a type of introspection.
 func (p *selector) merge(sets []ast.SelectionSet, typ string) []selected {
-	c := collector{index: map[string]int{}, fragments: map[string]bool{}}
+	c := newCollector()
 	for _, set := range sets {
 		p.collect(&c, set, typ)
 	}
@@ -115,9 +115,14 @@ func (p *selector) collect(c *collector, set ast.SelectionSet, typ string) {
 	}
 }
 
+// included says whether directives leave a selection in; a variable that has no
+// value does.
 func (p *selector) included(list ast.DirectiveList) bool {
 	for _, d := range list {
-		condition, _ := p.value(d.Arguments.ForName("if")).(bool)
+		condition, known := p.value(d.Arguments.ForName("if")).(bool)
+		if !known {
+			continue
+		}
 		if d.Name == "skip" && condition || d.Name == "include" && !condition {
 			return false
 		}

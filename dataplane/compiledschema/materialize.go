@@ -1,10 +1,6 @@
 package compiledschema
 
-import (
-	"github.com/vektah/gqlparser/v2/ast"
-
-	"icehouse/dataplane/coercion"
-)
+import "github.com/vektah/gqlparser/v2/ast"
 
 // Materialize builds the part of the schema that a document names: its types,
 // fields, arguments, input fields and enum values, and what is required beside
@@ -205,8 +201,7 @@ func (m *materializer) field(parent *made, node *ast.Field) {
 
 func isComposite(kind ast.DefinitionKind) bool { return kind == ast.Object || kind == ast.Interface }
 
-// requiredArguments adds the arguments that a rule would miss. The lists with
-// many values are those of models, which say cheaply what is required.
+// requiredArguments adds the arguments whose absence a rule reports.
 func (m *materializer) requiredArguments(def *ast.FieldDefinition, args inputs) {
 	for in := range m.schema.expected(args) {
 		def.Arguments = append(def.Arguments, argument(in))
@@ -250,5 +245,3 @@ func (m *materializer) value(typ string, v *ast.Value) {
 		}
 	}
 }
-
-var _ coercion.Types = (*Schema)(nil)

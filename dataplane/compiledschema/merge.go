@@ -47,7 +47,7 @@ type group struct {
 // selection checks the union of some selection sets. shapeOnly is set where the
 // sets never answer together, because their objects are of different types.
 func (m *merger) selection(sets []ast.SelectionSet, shapeOnly bool) {
-	c := collector{index: map[string]int{}, fragments: map[string]bool{}}
+	c := newCollector()
 	for _, set := range sets {
 		c.collect(set)
 	}
@@ -249,6 +249,10 @@ type collector struct {
 	groups    []group
 	index     map[string]int
 	fragments map[string]bool
+}
+
+func newCollector() collector {
+	return collector{index: map[string]int{}, fragments: map[string]bool{}}
 }
 
 func (c *collector) collect(set ast.SelectionSet) {

@@ -161,7 +161,7 @@ func checkObject(v *ast.Value, addError validator.AddErrFunc) {
 }
 
 // singleField is the validation rule SingleFieldSubscriptions: fields count by the
-// name under which they answer.
+// name under which they answer, and not when a directive takes them out for sure.
 var singleField = validator.Rule{Name: "SingleFieldSubscriptions", RuleFunc: func(observers *validator.Events, addError validator.AddErrFunc) {
 	observers.OnOperation(func(w *validator.Walker, op *ast.OperationDefinition) {
 		if op.Operation != ast.Subscription || w.Schema.Subscription == nil {
@@ -171,8 +171,9 @@ var singleField = validator.Rule{Name: "SingleFieldSubscriptions", RuleFunc: fun
 		if op.Name != "" {
 			name = `Subscription "` + op.Name + `"`
 		}
-		c := collector{index: map[string]int{}, fragments: map[string]bool{}}
-		c.collect(op.SelectionSet)
+		c := newCollector()
+		p := selector{fragments: w.Document.Fragments}
+		p.collect(&c, op.SelectionSet, subscriptionName)
 		for i, g := range c.groups {
 			if i == 1 {
 				addError(validator.Message("%s must select only one top level field.", name), at(g.fields[0].Position))

@@ -1,6 +1,7 @@
 package compiledschema
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -56,6 +57,12 @@ func TestVerdicts(t *testing.T) {
 	build(t, o, "verdicts", s)
 	if valid := sameVerdicts(t, o, s, "verdicts", documents); valid != len(documents) {
 		t.Errorf("only %d of %d documents are valid: %q", valid, len(documents), o.Validate(t, "verdicts", documents))
+	}
+	sameVerdicts(t, o, s, "verdicts", edges)
+	for _, text := range lenient {
+		if errs := verdict(s, text); len(errs) > 0 {
+			t.Errorf("%s: %q", text, errs)
+		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	changed := make([]string, 6000)
@@ -214,4 +221,33 @@ func aliases(n int) string {
 		fmt.Fprintf(&b, "a%d: allUsers { id } ", i)
 	}
 	return b.String()
+}
+
+// FuzzValidate looks for documents that break a stage. Documents that are valid
+// and ask for introspection must get an answer.
+func FuzzValidate(f *testing.F) {
+	for _, list := range [][]string{documents, edges} {
+		for _, text := range list {
+			f.Add(text)
+		}
+	}
+	s := everyFormSchema(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		doc, err := parser.ParseQuery(&ast.Source{Input: text})
+		if err != nil || len(s.Validate(doc)) > 0 {
+			return
+		}
+		for _, op := range doc.Operations {
+			for _, selection := range op.SelectionSet {
+				field, ok := selection.(*ast.Field)
+				if !ok || field.Name != "__schema" && field.Name != "__type" {
+					continue
+				}
+				out, err := s.WriteIntrospection(nil, field, nil, doc.Fragments)
+				if err == nil && !json.Valid(out) {
+					t.Errorf("%s: the answer is no JSON: %s", text, out)
+				}
+			}
+		}
+	})
 }
