@@ -202,14 +202,7 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 		}
 		p.plans.Set(key, plan)
 	}
-	e := executor.Executor{DB: db, Clock: p.config.Clock}
-	return e.Run(ctx, scope, plan, prepared, func(out []byte, f *ast.Field) ([]byte, error) {
-		out, err := schema.WriteIntrospection(out, f, prepared.Variables, prepared.Document.Fragments)
-		if errors.Is(err, compiledschema.ErrIntrospectionTooLarge) {
-			return out, &fault.Fault{Code: fault.BadArguments, Message: err.Error(), Cause: err}
-		}
-		return out, err
-	})
+	return executor.Run(ctx, executor.Request{DB: db, Scope: scope, Plan: plan, Prepared: prepared, Now: p.config.Clock()})
 }
 
 // failed is the answer when nothing was executed.

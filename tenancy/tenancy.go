@@ -48,6 +48,12 @@ func randomBlock() uint64 {
 // NewID makes a cuid: 25 lower-case letters and digits that begin with c, sort
 // roughly by time of creation and can't be guessed (platform §0.3).
 func NewID() string {
+	var buf [25]byte
+	return string(AppendID(buf[:0]))
+}
+
+// AppendID appends a new cuid.
+func AppendID(out []byte) []byte {
 	var id [25]byte
 	id[0] = 'c'
 	put := func(from, to int, v uint64) {
@@ -60,7 +66,7 @@ func NewID() string {
 	put(9, 13, uint64(idCounter.Add(1)))
 	put(13, 17, idFingerprint)
 	put(17, 25, randomBlock())
-	return string(id[:])
+	return append(out, id[:]...)
 }
 
 // ValidNodeID reports whether s can be the id of a node: at most 25 characters

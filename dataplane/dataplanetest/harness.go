@@ -98,8 +98,10 @@ func DeployRelease(t testing.TB, c Context, release compiledschema.Release) *Pro
 		t.Fatal(err)
 	}
 	log := &Log{}
+	projects := directory.New(single{directory.Entry{Project: id, Placement: tenancy.DefaultPlacement, Release: 1}}, directory.Options{TTL: time.Hour})
+	t.Cleanup(projects.Close)
 	plane := dataplane.New(dataplane.Config{
-		Directory: directory.New(single{directory.Entry{Project: id, Placement: tenancy.DefaultPlacement, Release: 1}}, directory.Options{TTL: time.Hour}),
+		Directory: projects,
 		Releases:  published(data),
 		Database:  func(tenancy.Placement) (*database.DB, error) { return c.DB, nil },
 		Admins:    noAdmins{},

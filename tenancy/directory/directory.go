@@ -154,3 +154,6 @@ func (d *Directory) Invalidate(idsAndAliases ...string) {
 		d.cache.Invalidate(key)
 	}
 }
+
+// Close ends the cache's own work. Lookups after it still answer.
+func (d *Directory) Close() { d.cache.StopAllGoroutines() }

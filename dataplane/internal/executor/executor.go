@@ -14,6 +14,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
@@ -22,10 +23,13 @@ import (
 	"icehouse/tenancy/isolation"
 )
 
-// Executor runs plans on one database.
-type Executor struct {
-	DB    *database.DB
-	Clock func() time.Time
+// Request is what is run for whom.
+type Request struct {
+	DB       *database.DB
+	Scope    isolation.Scope
+	Plan     *planner.Plan
+	Prepared *operation.Prepared
+	Now      time.Time
 }
 
 // Result is what a request gets.
@@ -34,26 +38,24 @@ type Result struct {
 	Errors []response.Error
 }
 
-// Run runs a plan. inspect writes introspection values. The error is a
-// *planner.LiteralError when the text is not valid after all, or the context's.
-func (e *Executor) Run(ctx context.Context, scope isolation.Scope, plan *planner.Plan, prepared *operation.Prepared, inspect func([]byte, *ast.Field) ([]byte, error)) (Result, error) {
+// Run runs a plan. The error is a *planner.LiteralError when the text is not
+// valid after all, or the context's.
+func Run(ctx context.Context, request Request) (Result, error) {
 	r := &run{
-		Executor: e, ctx: ctx, scope: scope, prepared: prepared, inspect: inspect,
-		binding: &planner.Binding{Prepared: prepared, Now: e.Clock().UTC().Truncate(time.Millisecond)},
+		Request: request,
+		ctx:     ctx,
+		binding: planner.Binding{Prepared: request.Prepared, Now: request.Now.UTC().Truncate(time.Millisecond)},
 	}
-	if plan.Read != nil {
-		return r.read(plan)
+	if r.Plan.Read != nil {
+		return r.read(r.Plan)
 	}
-	return r.writes(plan)
+	return r.writes(r.Plan)
 }
 
 type run struct {
-	*Executor
-	ctx      context.Context
-	scope    isolation.Scope
-	prepared *operation.Prepared
-	binding  *planner.Binding
-	inspect  func([]byte, *ast.Field) ([]byte, error)
+	Request
+	ctx     context.Context //nolint:containedctx // lives as long as the call
+	binding planner.Binding
 }
 
 func (r *run) statement(s *planner.Step) (database.Statement, error) {
@@ -70,7 +72,7 @@ func (r *run) read(plan *planner.Plan) (Result, error) {
 	if step := plan.Read.Step; step != nil {
 		statement, err := r.statement(step)
 		if err == nil {
-			data, err = r.DB.Query(r.ctx, r.scope, statement)
+			data, err = r.DB.Query(r.ctx, r.Scope, statement)
 		}
 		if err != nil {
 			if stop := r.stops(err); stop != nil {
@@ -104,6 +106,16 @@ func (r *run) completer(failed map[*planner.PageCheck]*fault.Fault) *response.Co
 		Failed:  func(c *planner.PageCheck) *fault.Fault { return failed[c] },
 		Inspect: r.inspect,
 	}
+}
+
+// inspect writes the value of an introspection field.
+func (r *run) inspect(out []byte, f *ast.Field) ([]byte, error) {
+	d := r.Prepared.Document
+	out, err := d.Schema.WriteIntrospection(out, f, r.Prepared.Variables, d.Fragments)
+	if errors.Is(err, compiledschema.ErrIntrospectionTooLarge) {
+		return out, &fault.Fault{Code: fault.BadArguments, Message: err.Error(), Cause: err}
+	}
+	return out, err
 }
 
 // checks looks at the pagination arguments of all lists below a node. The map is
@@ -182,7 +194,7 @@ func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 	if w.Choose == nil {
 		return r.steps(w, w.Found, func(statements []database.Statement) ([][]byte, error) {
-			return r.DB.Batch(r.ctx, r.scope, statements)
+			return r.DB.Batch(r.ctx, r.Scope, statements)
 		})
 	}
 	probe, err := r.statement(w.Choose)
@@ -191,7 +203,7 @@ func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 	}
 	var value []byte
 	var errs []response.Error
-	err = r.DB.Transact(r.ctx, r.scope, func(tx database.Tx) error {
+	err = r.DB.Transact(r.ctx, r.Scope, func(tx database.Tx) error {
 		found, err := tx.Batch(r.ctx, []database.Statement{probe})
 		if err != nil {
 			return err
@@ -230,7 +242,7 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		if r.ctx.Err() != nil {
 			return nil, nil, err
 		}
-		return nil, nil, s.Explain(err, r.prepared.Document.Schema, r.DB.Dialect())
+		return nil, nil, s.Explain(err, r.Prepared.Document.Schema, r.DB.Dialect())
 	}
 	payload := results[s.Payload]
 	if s.Rewrite || len(failed) > 0 {

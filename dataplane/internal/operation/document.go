@@ -72,6 +72,9 @@ func parse(schema *compiledschema.Schema, limits Limits, text, operationName str
 		}
 		return nil, &Invalid{errs}
 	}
+	if errs := checkLiterals(schema, doc); len(errs) > 0 {
+		return nil, &Invalid{errs[:min(len(errs), limits.Errors)]}
+	}
 	op, e := choose(doc, operationName)
 	if e != nil {
 		return nil, &Invalid{gqlerror.List{e}}

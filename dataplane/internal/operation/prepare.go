@@ -2,6 +2,7 @@ package operation
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,11 @@ type Prepared struct {
 type SyntaxError struct{ Err *gqlerror.Error }
 
 func (e *SyntaxError) Error() string {
-	return "Syntax error while parsing GraphQL query. " + e.Err.Error()
+	text := "Syntax error while parsing GraphQL query. " + e.Err.Message
+	if len(e.Err.Locations) > 0 {
+		text += fmt.Sprintf(" (line %d, column %d)", e.Err.Locations[0].Line, e.Err.Locations[0].Column)
+	}
+	return text
 }
 
 // Invalid is a list of validation or variable errors.
@@ -133,6 +138,9 @@ func (c *Cache) document(schema *compiledschema.Schema, r Request) (known, error
 			return known{}, err
 		}
 		return known{}, &SyntaxError{gqlerror.Errorf("Unexpected character.")}
+	}
+	if n.tokens == 0 {
+		return known{}, &SyntaxError{gqlerror.Errorf("The query text is empty.")}
 	}
 	if err := c.limits.checkText(n); err != nil {
 		return known{}, &Invalid{gqlerror.List{err}}

@@ -220,11 +220,17 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 	return s.value, nil
 }
 
-// literal reads a literal of the text as the scalar that its place asks for.
+// literal reads a literal of the text as the scalar that its place asks for. The
+// common ones are read here, the others by the rules that variables have too.
 func (b *Binding) literal(p *Param, l operation.Literal, position int) (any, error) {
 	if p.scalar == datamodel.String || p.scalar == datamodel.ID || p.scalar == datamodel.Password {
 		if l.Kind == ast.StringValue && !strings.ContainsRune(l.Raw, 0) {
 			return l.Raw, nil
+		}
+	}
+	if p.scalar == datamodel.Int && l.Kind == ast.IntValue {
+		if n, err := strconv.ParseInt(l.Raw, 10, 32); err == nil {
+			return n, nil
 		}
 	}
 	v, err := coercion.Literal(b.Prepared.Document.Schema, ast.NamedType(scalarNames[p.scalar], nil), &ast.Value{Kind: l.Kind, Raw: l.Raw}, nil)

@@ -1,6 +1,7 @@
 package response
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -82,9 +83,11 @@ func AppendSyntax(out []byte, text string) []byte {
 }
 
 func appendJSON(out []byte, v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil { // strings, numbers and lists of them always marshal
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil { // strings, numbers and lists of them always marshal
 		panic(err)
 	}
-	return append(out, b...)
+	return append(out, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }

@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
 )
-
-// call is the body of a POST (data-api §5.2): one request, or a batch of them.
-type call struct {
-	requests []element
-	batch    bool
-}
 
 // element is one request of a body, or what is wrong with it.
 type element struct {
@@ -22,100 +19,210 @@ type element struct {
 	fault   *fault.Fault
 }
 
-// errNotJSON says that the body is no JSON at all.
+// errNotJSON says that the body is no JSON at all: not well-formed, not UTF-8,
+// or with a key twice in one object.
 var errNotJSON = errors.New("the request body is not valid JSON")
 
-type wireRequest struct {
-	Query         string          `json:"query"`
-	Variables     json.RawMessage `json:"variables"`
-	OperationName string          `json:"operationName"`
-}
+// errWrongForm says that the body is JSON, but no request (data-api §10.1).
+var errWrongForm = errors.New("the request body is neither a request nor a list of requests")
 
-// readCall reads a body. The error is errNotJSON or a *fault.Fault that stands
-// for the whole body.
-func readCall(body []byte) (call, error) {
-	body = bytes.TrimSpace(body)
-	switch {
-	case len(body) == 0:
-		return call{}, errNotJSON
-	case body[0] == '{':
-		e, err := readElement(body)
-		if err != nil {
-			return call{}, unparsable(body)
-		}
-		return call{requests: []element{e}}, nil
-	case body[0] == '[':
-		var parts []json.RawMessage
-		if err := json.Unmarshal(body, &parts); err != nil {
-			return call{}, errNotJSON
-		}
-		c := call{batch: true, requests: make([]element, 0, len(parts))}
-		for _, part := range parts {
-			part = bytes.TrimSpace(part)
-			if len(part) == 0 || part[0] != '{' {
-				return call{}, unparsable(body)
-			}
-			e, err := readElement(part)
-			if err != nil {
-				return call{}, unparsable(body)
-			}
-			c.requests = append(c.requests, e)
-		}
-		return c, nil
+// readCall reads a body (data-api §5.2): one request, or a batch of them. The
+// error is errNotJSON or a *fault.Fault that stands for the whole body. d reads
+// the body.
+func readCall(d *jsontext.Decoder, body []byte) (one element, batch []element, err error) {
+	switch d.PeekKind() {
+	case '{':
+		one, err = readElement(d)
+	case '[':
+		batch, err = readBatch(d)
 	default:
-		return call{}, unparsable(body)
+		if err = d.SkipValue(); err == nil {
+			err = errWrongForm
+		}
+	}
+	if err == nil || errors.Is(err, errWrongForm) {
+		if _, end := d.ReadToken(); !errors.Is(end, io.EOF) {
+			return element{}, nil, errNotJSON
+		}
+	}
+	switch {
+	case err == nil:
+		return one, batch, nil
+	case errors.Is(err, errWrongForm):
+		return element{}, nil, fault.New(fault.InputUnparsable, "input could not be parsed: '%s'", shown(body))
+	default:
+		return element{}, nil, errNotJSON
 	}
 }
 
-// unparsable tells text that is no JSON from JSON of the wrong form.
-func unparsable(body []byte) error {
-	if !json.Valid(body) {
-		return errNotJSON
+func shown(body []byte) string {
+	const most = 1000
+	text := string(bytes.TrimSpace(body))
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
-	const shown = 1000
-	text := string(body)
-	if len(text) > shown {
-		text = strings.ToValidUTF8(text[:shown], "") + "..."
-	}
-	return fault.New(fault.InputUnparsable, "input could not be parsed: '%s'", text)
+	return text
 }
 
-func readElement(data []byte) (element, error) {
-	var w wireRequest
-	if err := json.Unmarshal(data, &w); err != nil {
+func readBatch(d *jsontext.Decoder) ([]element, error) {
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	batch, wrong := []element{}, false
+	for d.PeekKind() != ']' {
+		if d.PeekKind() != '{' {
+			wrong = true
+			if err := d.SkipValue(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		e, err := readElement(d)
+		if errors.Is(err, errWrongForm) {
+			wrong = true
+		} else if err != nil {
+			return nil, err
+		}
+		batch = append(batch, e)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	if wrong {
+		return nil, errWrongForm
+	}
+	return batch, nil
+}
+
+// readElement reads one object. It reads to the object's end even when a value
+// has the wrong form.
+func readElement(d *jsontext.Decoder) (element, error) {
+	if _, err := d.ReadToken(); err != nil {
 		return element{}, err
 	}
-	e := element{request: operation.Request{Query: w.Query, OperationName: w.OperationName}}
-	e.request.Variables, e.fault = readVariables(w.Variables)
+	var e element
+	wrong := false
+	text := func(into *string) error {
+		switch d.PeekKind() {
+		case '"':
+			t, err := d.ReadToken()
+			if err == nil {
+				*into = t.String()
+			}
+			return err
+		case 'n':
+		default:
+			wrong = true
+		}
+		return d.SkipValue()
+	}
+	for d.PeekKind() != '}' {
+		key, err := d.ReadToken()
+		if err != nil {
+			return element{}, err
+		}
+		switch key.String() {
+		case "query":
+			err = text(&e.request.Query)
+		case "operationName":
+			err = text(&e.request.OperationName)
+		case "variables":
+			e.request.Variables, e.fault, err = readVariables(d)
+		default:
+			err = d.SkipValue()
+		}
+		if err != nil {
+			return element{}, err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return element{}, err
+	}
+	if wrong {
+		return element{}, errWrongForm
+	}
 	return e, nil
 }
 
 // readVariables takes an object, or a text that holds one. All else is none.
-func readVariables(raw json.RawMessage) (map[string]any, *fault.Fault) {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
+func readVariables(d *jsontext.Decoder) (map[string]any, *fault.Fault, error) {
+	switch d.PeekKind() {
+	case '{':
+		v, err := readValue(d)
+		if err != nil {
+			return nil, nil, err
+		}
+		return v.(map[string]any), nil, nil
+	case '"':
+		t, err := d.ReadToken()
+		if err != nil {
+			return nil, nil, err
+		}
+		variables, f := parseVariables(t.String())
+		return variables, f, nil
+	default:
+		return nil, nil, d.SkipValue()
+	}
+}
+
+func parseVariables(text string) (map[string]any, *fault.Fault) {
+	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	if raw[0] == '"' {
-		var text string
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return nil, fault.New(fault.VariablesUnparsed, "Variables could not be parsed as json: %s", raw)
-		}
-		if strings.TrimSpace(text) == "" {
-			return nil, nil
-		}
-		if raw = bytes.TrimSpace([]byte(text)); !json.Valid(raw) {
-			return nil, fault.New(fault.VariablesUnparsed, "Variables could not be parsed as json: %s", text)
+	d := jsontext.NewDecoder(strings.NewReader(text))
+	v, err := readValue(d)
+	if err == nil {
+		if _, err = d.ReadToken(); errors.Is(err, io.EOF) {
+			variables, _ := v.(map[string]any)
+			return variables, nil
 		}
 	}
-	if raw[0] != '{' {
+	return nil, fault.New(fault.VariablesUnparsed, "Variables could not be parsed as json: %s", shown([]byte(text)))
+}
+
+// readValue reads any value; numbers keep their text.
+func readValue(d *jsontext.Decoder) (any, error) {
+	t, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch t.Kind() {
+	case 't':
+		return true, nil
+	case 'f':
+		return false, nil
+	case '"':
+		return t.String(), nil
+	case '0':
+		return json.Number(t.String()), nil
+	case '[':
+		list := []any{}
+		for d.PeekKind() != ']' {
+			v, err := readValue(d)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err := d.ReadToken()
+		return list, err
+	case '{':
+		object := map[string]any{}
+		for d.PeekKind() != '}' {
+			key, err := d.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			name := key.String()
+			v, err := readValue(d)
+			if err != nil {
+				return nil, err
+			}
+			object[name] = v
+		}
+		_, err := d.ReadToken()
+		return object, err
+	default: // null
 		return nil, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var variables map[string]any
-	if err := d.Decode(&variables); err != nil {
-		return nil, fault.New(fault.VariablesUnparsed, "Variables could not be parsed as json: %s", raw)
-	}
-	return variables, nil
 }

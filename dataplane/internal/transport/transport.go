@@ -105,7 +105,10 @@ func cors(next http.Handler) http.Handler {
 	})
 }
 
-func (h *handler) requestID() string { return h.options.Region + ":simple:" + tenancy.NewID() }
+func (h *handler) requestID() string {
+	var buf [64]byte
+	return string(tenancy.AppendID(append(append(buf[:0], h.options.Region...), ":simple:"...)))
+}
 
 // special are the sub-paths that are no GraphQL requests.
 func special(r *http.Request) string {
@@ -124,23 +127,25 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusNotFound, "This server does not offer "+sub+".")
 		return
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+	if !isJSON(r.Header.Get("Content-Type")) {
 		plain(w, http.StatusUnsupportedMediaType, "The request's Content-Type must be application/json.")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.options.Timeout)
 	defer cancel()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.options.BodyBytes))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			write(w, http.StatusRequestEntityTooLarge, response.AppendEnvelope(nil, fault.New(fault.InputUnparsable, "The request body has more than %d bytes, which is the most allowed.", tooLarge.Limit), requestID))
-			return
-		}
+	b, err := readBody(w, r, h.options.BodyBytes)
+	switch {
+	case errors.Is(err, errTooLarge):
+		write(w, http.StatusRequestEntityTooLarge, response.AppendEnvelope(nil, fault.New(fault.InputUnparsable, "The request body has more than %d bytes, which is the most allowed.", h.options.BodyBytes), requestID))
+		return
+	case err != nil:
 		plain(w, http.StatusBadRequest, "The request body could not be read.")
 		return
 	}
-	c, err := readCall(body)
+	defer b.release()
+	text := b.Bytes()
+	b.decoder.Reset(&b.Buffer)
+	one, batch, err := readCall(&b.decoder, text)
 	if err != nil {
 		var f *fault.Fault
 		if errors.As(err, &f) {
@@ -156,12 +161,20 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	caller := Caller{Project: entry, RequestID: requestID, Token: bearer(r)}
-	if c.batch {
-		write(w, http.StatusOK, h.batch(ctx, caller, c.requests))
+	if batch != nil {
+		write(w, http.StatusOK, h.batch(ctx, caller, batch))
 		return
 	}
-	answer := h.one(ctx, caller, c.requests[0])
+	answer := h.one(ctx, caller, one)
 	write(w, answer.status(), answer.Body)
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
 }
 
 func (h *handler) one(ctx context.Context, c Caller, e element) Answer {
@@ -244,9 +257,11 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
+var jsonType = []string{"application/json"}
+
 func write(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
+	h["Content-Type"] = jsonType
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client is gone when this fails
 }
