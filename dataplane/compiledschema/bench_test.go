@@ -61,8 +61,15 @@ func retained(t testing.TB, sdl string) uint64 {
 func BenchmarkRetained(b *testing.B) {
 	for _, n := range []int{5, 50} {
 		b.Run(fmt.Sprintf("%d models", n), func(b *testing.B) {
+			s := compile(b, typesOf(n))
+			release, err := EncodeRelease(Release{Model: s.Model(), Layout: s.Layout()})
+			if err != nil {
+				b.Fatal(err)
+			}
 			for b.Loop() {
-				b.ReportMetric(float64(retained(b, typesOf(n)))/1024, "KiB/project")
+				bytes := float64(retained(b, typesOf(n)))
+				b.ReportMetric(bytes/1024, "KiB/project")
+				b.ReportMetric(bytes/float64(len(release)), "times-the-release")
 			}
 		})
 	}

@@ -36,6 +36,12 @@ func TestMeaningOfRoots(t *testing.T) {
 			t.Errorf("%s is %+v", name, root)
 		}
 	}
+	for name, want := range map[string]string{"createUser": "User", "removeFromLiked": "RemoveFromLikedPayload", "signup": "[SignupPayload!]"} {
+		root, _ := s.MutationRoot(name)
+		if got := s.RootType(root).String(); got != want {
+			t.Errorf("%s gives %s, want %s", name, got, want)
+		}
+	}
 	if root, ok := s.SubscriptionRoot("Post"); !ok || root.Kind != RootSubscription || root.Type.Name != "Post" {
 		t.Errorf("the subscription is %+v, %v", root, ok)
 	}

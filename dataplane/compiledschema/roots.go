@@ -245,6 +245,9 @@ func (s *Schema) root(f form, name string) (Root, bool) {
 	}
 }
 
+// RootType is the type of a root field's value, as __typename and the SDL name it.
+func (s *Schema) RootType(root Root) coercion.Ref { return s.rootField("", root).typ }
+
 // rootField is the type and the arguments of a root field (data-api §2.1).
 func (s *Schema) rootField(name string, root Root) field {
 	f := field{name: name}
