@@ -17,7 +17,6 @@ const (
 	foldFunction   = "icehouse_fold"
 	floatFunction  = "icehouse_float"
 	numberFunction = "icehouse_number"
-	cutFunction    = "icehouse_cut"
 )
 
 // Function is a deterministic function of one argument that the driver must
@@ -52,13 +51,6 @@ func Functions() []Function {
 				return nil, fmt.Errorf("%s: %T is no text", numberFunction, v)
 			}
 			return strconv.ParseFloat(s, 64)
-		}},
-		{cutFunction, func(v any) (any, error) {
-			s, ok := v.(string)
-			if !ok {
-				return nil, fmt.Errorf("%s: %T is no text", cutFunction, v)
-			}
-			return strings.TrimSuffix(s, "}"), nil
 		}},
 	}
 }

@@ -30,54 +30,59 @@ func fold(expr string) string {
 	return "CASE WHEN length(" + expr + ") = octet_length(" + expr + ") THEN lower(" + expr + ") ELSE " + foldFunction + "(" + expr + ") END"
 }
 
+// JSON is put together as text: what the engine's JSON functions return stops
+// being JSON when it leaves a subquery, and would be read once more at every
+// level.
 func (engine) Output(expr string, k relational.Kind) string {
 	switch k {
 	case relational.KindBool:
-		return "CASE " + expr + " WHEN 1 THEN json('true') WHEN 0 THEN json('false') END"
+		return "CASE " + expr + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
 	case relational.KindFloat:
-		return "json(" + floatFunction + "(" + expr + "))"
-	case relational.KindJSON:
-		return "json(" + expr + ")"
-	default:
+		return floatFunction + "(" + expr + ")"
+	case relational.KindInt, relational.KindJSON:
 		return expr
+	default:
+		return "json_quote(" + expr + ")"
 	}
 }
 
-func (engine) Literal(json string) string { return "json(" + sqlgen.Text(json) + ")" }
+func (engine) Literal(json string) string { return sqlgen.Text(json) }
 
-// maxPairs keeps a call below the arguments that every build of the engine
-// allows.
-const maxPairs = 50
+// maxMembers keeps a call at two arguments a member, and two braces, below the
+// thousand that the engine allows.
+const maxMembers = 400
 
-// Object joins the texts of several calls where one closes and the next opens.
+// Object writes the text of an object. A null value is the word null.
 func (engine) Object(members []sqlgen.Member) string {
-	if len(members) <= maxPairs {
-		pairs := make([]string, len(members))
-		for i, m := range members {
-			pairs[i] = sqlgen.Text(m.Key) + ", " + m.Value
-		}
-		return "json_object(" + strings.Join(pairs, ", ") + ")"
+	if len(members) == 0 {
+		return "'{}'"
 	}
-	var parts []string
-	for i := 0; i < len(members); i += maxPairs {
-		part := engine{}.Object(members[i:min(i+maxPairs, len(members))])
-		if i > 0 {
-			part = "substr(" + part + ", 2)"
+	var calls []string
+	open := "{"
+	for i := 0; i < len(members); i += maxMembers {
+		var parts []string
+		for _, m := range members[i:min(i+maxMembers, len(members))] {
+			parts = append(parts, sqlgen.Text(open+sqlgen.JSONString(m.Key)+":"), "coalesce("+m.Value+", 'null')")
+			open = ","
 		}
-		if i+maxPairs < len(members) {
-			part = cutFunction + "(" + part + ")"
+		if i+maxMembers >= len(members) {
+			parts = append(parts, "'}'")
 		}
-		parts = append(parts, part)
+		calls = append(calls, "concat("+strings.Join(parts, ", ")+")")
 	}
-	return "json(" + strings.Join(parts, " || ',' || ") + ")"
+	if len(calls) == 1 {
+		return calls[0]
+	}
+	return "concat(" + strings.Join(calls, ", ") + ")"
 }
 
 func (e engine) One(members []sqlgen.Member, from string) string {
 	return "(SELECT " + e.Object(members) + " FROM " + from + ")"
 }
 
+// Many joins the texts of the rows, which group_concat takes in their order.
 func (e engine) Many(members []sqlgen.Member, from string) string {
-	return "(SELECT json_group_array(" + e.Object(members) + ") FROM " + from + ")"
+	return "(SELECT concat('[', group_concat(" + e.Object(members) + "), ']') FROM " + from + ")"
 }
 
 func (engine) OneOf(key, list string, t relational.ArgType, not bool) string {

@@ -3,6 +3,7 @@ package postgresdb
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -58,7 +59,7 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 	if sql := d.roleSQL(s, t, changes); sql != "" {
 		plain(sql)
 	}
-	fresh := map[string]string{}
+	fresh := map[string]*prepared{}
 	for i, statement := range t.statements {
 		a := params[i]
 		if !d.keep || t.unnamed {
@@ -66,17 +67,17 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 			awaited = append(awaited, sent{step: i})
 			continue
 		}
-		name, known := s.lookup(statement.SQL)
-		if !known {
-			name, known = fresh[statement.SQL]
+		known := s.lookup(statement.SQL, a.types)
+		if known == nil {
+			known = fresh[statement.SQL]
 		}
-		if !known {
-			name = s.newName()
-			fresh[statement.SQL] = name
-			p.SendPrepare(name, statement.SQL, a.types)
-			awaited = append(awaited, sent{step: i, prepared: &prepared{statement.SQL, name}})
+		if known == nil || !slices.Equal(known.types, a.types) {
+			known = &prepared{sql: statement.SQL, name: s.newName(), types: a.types}
+			fresh[statement.SQL] = known
+			p.SendPrepare(known.name, known.sql, known.types)
+			awaited = append(awaited, sent{step: i, prepared: known})
 		}
-		p.SendQueryPrepared(name, a.values, a.formats, textResult)
+		p.SendQueryPrepared(known.name, a.values, a.formats, textResult)
 		awaited = append(awaited, sent{step: i})
 	}
 	s.known = false // until all of it is known to have happened

@@ -2,6 +2,7 @@ package postgresdb
 
 import (
 	"container/list"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,7 +23,12 @@ type session struct {
 	dropped []string // names to forget on the server
 }
 
-type prepared struct{ sql, name string }
+// prepared is a statement that the server knows. Two with the same text may
+// differ in arguments that the text does not use.
+type prepared struct {
+	sql, name string
+	types     []uint32
+}
 
 const sessionKey = "icehouse"
 
@@ -36,14 +42,17 @@ func sessionOf(c *pgconn.PgConn) *session {
 }
 
 // lookup finds a prepared statement.
-func (s *session) lookup(sql string) (name string, ok bool) {
+func (s *session) lookup(sql string, types []uint32) *prepared {
 	e, ok := s.named[sql]
 	if !ok {
-		return "", false
+		return nil
+	}
+	p, _ := e.Value.(*prepared)
+	if !slices.Equal(p.types, types) {
+		return nil
 	}
 	s.recent.MoveToFront(e)
-	p, _ := e.Value.(*prepared)
-	return p.name, true
+	return p
 }
 
 func (s *session) newName() string {
@@ -53,6 +62,10 @@ func (s *session) newName() string {
 
 // keep remembers what the server has prepared, and marks what must go.
 func (s *session) keep(p *prepared, capacity int) {
+	if e, ok := s.named[p.sql]; ok {
+		old, _ := s.recent.Remove(e).(*prepared)
+		s.dropped = append(s.dropped, old.name)
+	}
 	s.named[p.sql] = s.recent.PushFront(p)
 	for s.recent.Len() > max(capacity, 1) {
 		old, _ := s.recent.Remove(s.recent.Back()).(*prepared)

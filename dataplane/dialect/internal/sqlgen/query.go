@@ -28,11 +28,11 @@ func (g *Generator) Query(q *relational.Query) string {
 	for i, m := range g.members(q.Fields, nil) {
 		switch {
 		case together == 1:
-			b.WriteString(Text(open+jsonString(m.Key)+":") + ", " + m.Value + ", ")
+			b.WriteString(Text(open+JSONString(m.Key)+":") + ", " + m.Value + ", ")
 		case i%together == together-1 || i == len(q.Fields)-1:
-			b.WriteString(Text(open+jsonString(m.Key)+":") + " || " + inText(m.Value) + ", ")
+			b.WriteString(Text(open+JSONString(m.Key)+":") + " || " + inText(m.Value) + ", ")
 		default:
-			b.WriteString(Text(open+jsonString(m.Key)+":") + " || " + inText(m.Value) + " || ")
+			b.WriteString(Text(open+JSONString(m.Key)+":") + " || " + inText(m.Value) + " || ")
 		}
 		open = ","
 	}
@@ -42,7 +42,8 @@ func (g *Generator) Query(q *relational.Query) string {
 
 func inText(value string) string { return "coalesce(CAST(" + value + " AS text), 'null')" }
 
-func jsonString(s string) string {
+// JSONString writes a JSON string.
+func JSONString(s string) string {
 	text, err := json.Marshal(s)
 	if err != nil { // no string fails
 		return `""`
@@ -96,6 +97,9 @@ func (g *Generator) one(v *relational.One, row *Row) string {
 	if single(v.Select) {
 		from, where := g.rows(v.Select, inner, row, true)
 		return g.engine.One(members, from+where)
+	}
+	if v.Select.Limit != 0 || v.Select.FromEnd {
+		return g.engine.One(members, g.list(v.Select, inner, row)+" LIMIT 1")
 	}
 	return g.engine.One(members, g.cut(v.Select, inner, row, "1"))
 }
