@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -23,7 +24,8 @@ func run() int {
 	home, _ := os.UserHomeDir()
 	program := "icehouse"
 	if self, err := os.Executable(); err == nil {
-		if found, _ := exec.LookPath(program); found != self {
+		found, _ := exec.LookPath(program)
+		if target, _ := filepath.EvalSymlinks(found); target != self {
 			program = self
 		}
 	}

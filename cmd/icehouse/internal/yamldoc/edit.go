@@ -95,6 +95,7 @@ func (e *editor) spanOf(n *Node, i, end int) span {
 	if i+1 < len(n.Entries) {
 		s.to = n.Entries[i+1].At.Line - 1
 	}
+	s.to = min(s.to, len(e.lines))
 	// Blank lines and comments between two entries belong to the next one.
 	for s.to > s.from+1 {
 		line := strings.TrimSpace(e.lines[s.to-1])
@@ -162,6 +163,11 @@ func (e *editor) replace(s span, indent int, key string, value *Node) []byte {
 	return e.splice(s, lines)
 }
 
+// splice puts lines in place of a span. It gives up when the library's lines
+// are not those of the text, as with exotic line ends.
 func (e *editor) splice(s span, lines []string) []byte {
+	if s.from < 0 || s.from > s.to || s.to > len(e.lines) {
+		return nil
+	}
 	return []byte(strings.Join(slices.Replace(slices.Clone(e.lines), s.from, s.to, lines...), ""))
 }

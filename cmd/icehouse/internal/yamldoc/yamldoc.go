@@ -10,6 +10,7 @@ package yamldoc
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -148,6 +149,10 @@ func (c *converter) node(n ast.Node) (*Node, error) {
 		return out, nil
 	case ast.ScalarNode:
 		out.Value = n.GetValue()
+		// The library's type of an integer depends on its sign.
+		if v, ok := out.Value.(uint64); ok && v <= math.MaxInt64 {
+			out.Value = int64(v)
+		}
 		return out, nil
 	default:
 		return nil, &Error{out.At, fmt.Sprintf("unexpected %s", n.Type())}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"icehouse/cmd/icehouse/internal/cli"
+)
+
+// TestWatch changes a file under deploy --watch, breaks it, and mends it.
+func TestWatch(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	server, err := startServer(dir, home, nil, systemAPI, "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.stop()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("graphcool.yml", "types: ./types.graphql\n")
+	write("types.graphql", "type Note @model { id: ID! @isUnique text: String }\n")
+
+	output, signals, ended := new(tail), make(chan os.Signal, 1), make(chan int, 1)
+	go func() {
+		ended <- cli.Run(context.Background(), cli.Process{
+			Program: "icehouse", Args: []string{"deploy", "--watch", "-n", "watched"}, Dir: dir, Home: home, Now: time.Now, Signals: signals,
+			Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(""), Stdout: output, Stderr: output,
+		})
+	}()
+	wait := func(want string) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if strings.Contains(output.String(), want) {
+				return
+			}
+		}
+		t.Fatalf("no %q in\n%s", want, output)
+	}
+	wait("Watching 2 files")
+	write("types.graphql", "type Note @model { id: ID! @isUnique text: String stars: Int }\n")
+	wait("A new field with the name `stars` and type `Int` is created.")
+	write("graphcool.yml", "types: ./types.graphql\nrootToken: []\n")
+	wait("unknown key rootToken")
+	write("graphcool.yml", "types: ./types.graphql\nrootTokens: [night]\n")
+	wait("A rootToken with the name `night` is created.")
+	signals <- os.Interrupt
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d\n%s", code, output)
+	}
+}
