@@ -95,7 +95,7 @@ func (s *Service) Config() (string, error) {
 	if s.YML == nil {
 		var all []string
 		for _, t := range s.Types {
-			data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(t)))
+			data, err := os.ReadFile(filepath.Join(root, filepath.Base(filepath.FromSlash(t))))
 			if err != nil {
 				return "", err
 			}
@@ -104,13 +104,13 @@ func (s *Service) Config() (string, error) {
 		files["./types.graphql"] = strings.Join(all, "\n")
 		return encode(content, files)
 	}
-	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(*s.YML)))
+	data, err := os.ReadFile(filepath.Join(root, filepath.Base(filepath.FromSlash(*s.YML))))
 	if err != nil {
 		return "", err
 	}
 	content = string(data)
 	var definition struct {
-		Types     string `yaml:"types"`
+		Types     any `yaml:"types"` // a path, or a list of them
 		Functions map[string]struct {
 			Handler struct {
 				Code any `yaml:"code"`
@@ -125,9 +125,21 @@ func (s *Service) Config() (string, error) {
 	if err := yaml.Unmarshal(data, &definition); err != nil {
 		return "", fmt.Errorf("%s: %w", *s.YML, err)
 	}
-	base := filepath.ToSlash(filepath.Dir(*s.YML))
-	within := func(path string) string { return base + "/" + path }
-	paths := []string{definition.Types}
+	var paths []string
+	switch types := definition.Types.(type) {
+	case string:
+		paths = []string{types}
+	case []any:
+		// The command line joins the files into one.
+		joined, err := joinTypes(root, types)
+		if err != nil {
+			return "", err
+		}
+		files["./types.graphql"] = joined
+		if content, err = withTypes(data, "./types.graphql"); err != nil {
+			return "", err
+		}
+	}
 	for _, f := range definition.Functions {
 		paths = append(paths, f.Schema, f.Query)
 		code, _ := f.Handler.Code.(string)
@@ -146,7 +158,7 @@ func (s *Service) Config() (string, error) {
 		if path == "" {
 			continue
 		}
-		if err := add(path, within(path)); err != nil {
+		if err := add(path, path); err != nil {
 			return "", err
 		}
 	}
@@ -155,5 +167,27 @@ func (s *Service) Config() (string, error) {
 
 func encode(content string, files map[string]string) (string, error) {
 	out, err := json.Marshal(map[string]any{"modules": []any{map[string]any{"name": "", "content": content, "files": files}}})
+	return string(out), err
+}
+
+func joinTypes(root string, paths []any) (string, error) {
+	var all []string
+	for _, path := range paths {
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(fmt.Sprint(path))))
+		if err != nil {
+			return "", err
+		}
+		all = append(all, string(data))
+	}
+	return strings.Join(all, "\n"), nil
+}
+
+func withTypes(definition []byte, path string) (string, error) {
+	var all map[string]any
+	if err := yaml.Unmarshal(definition, &all); err != nil {
+		return "", err
+	}
+	all["types"] = path
+	out, err := yaml.Marshal(all)
 	return string(out), err
 }

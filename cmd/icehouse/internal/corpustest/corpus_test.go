@@ -1,0 +1,306 @@
+package corpustest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"icehouse/cmd/icehouse/internal/config"
+	"icehouse/cmd/icehouse/internal/server"
+	"icehouse/deploy/testbed"
+	"icehouse/deploy/testbed/oracle"
+)
+
+func TestMain(m *testing.M) { os.Exit(testbed.Main(m)) }
+
+// refused are the services that the list expects to deploy and the contract does
+// not let in, each with its reason.
+var refused = map[string]string{
+	"andresmechali--shareify":                   "[Int] is no form of a scalar field (V10)",
+	"ceiboit--preference.pass":                  "a type called Subscription (LQ-D08)",
+	"kevindanikowski--smodin":                   "relation names on more than two fields (V12)",
+	"loydl--times":                              "the types file is not in the corpus",
+	"marktani--invalid-service-definition":      "types without @model and id (V3, V4)",
+	"nikolasburk--instagram":                    "no @model, id without @isUnique (V2, V4)",
+	"prisma-archive--angular-fullstack-graphql": "a type without @model and id (V3, V4)",
+	"prisma-archive--freecom":                   "no @model, id without @isUnique (V2, V4)",
+	"rushabhrathod602--reputation":              "the permission query file has no operation (2066)",
+	"rondim--obmen":                             "a relation field [Order!] (V9)",
+}
+
+// outdated are operations that a service's own schema has no place for any more,
+// though the list expects them to be valid.
+var outdated = map[string]string{
+	"stevenfitzpatrick--mybettingslips/015-client-query-GetUserBets.graphql": "selects a field that Bet does not have",
+}
+
+func TestCorpus(t *testing.T) {
+	dir := filepath.Join("..", "..", "..", "..", "..", "shared", "corpus")
+	services, err := Load(dir)
+	if os.IsNotExist(err) {
+		t.Log("there is no corpus beside the project: nothing to hold the platform against")
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("sqlite", func(t *testing.T) { runCorpus(t, services, "") })
+	t.Run("postgres", func(t *testing.T) { runCorpus(t, services, testbed.Database(t)) })
+}
+
+// tally counts what happened.
+type tally struct {
+	services, deployed, operations, accepted, login, internal int
+	codes                                                     map[int]int
+}
+
+func runCorpus(t *testing.T, services []*Service, databaseURL string) {
+	p := start(t, databaseURL)
+	js := oracle.Start(t)
+	count := tally{codes: map[int]int{}}
+	for _, s := range services {
+		if s.Expect != "deploy" {
+			continue
+		}
+		count.services++
+		project, err := p.deploy(t, s)
+		if reason, ok := refused[s.ID]; ok {
+			if err == nil {
+				t.Errorf("%s was deployed; expected: %s", s.ID, reason)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s was not deployed: %v", s.ID, err)
+			continue
+		}
+		count.deployed++
+		schema := p.introspect(t, js, project)
+		p.operations(t, s, project, schema, &count)
+	}
+	t.Logf("%d services expected to deploy, %d deployed, %d refused by the contract", count.services, count.deployed, len(refused))
+	t.Logf("%d operations, %d accepted, %d refused (console login), %d internal errors", count.operations, count.accepted, count.login, count.internal)
+	var codes []string
+	for code, n := range count.codes {
+		codes = append(codes, fmt.Sprintf("%d: %d", code, n))
+	}
+	sort.Strings(codes)
+	t.Logf("answers by error code: %s", strings.Join(codes, ", "))
+}
+
+// platform is a running Icehouse.
+type platform struct {
+	url, token string
+}
+
+func start(t *testing.T, databaseURL string) *platform {
+	t.Helper()
+	c, err := config.Config{
+		Host: "127.0.0.1", DataDir: t.TempDir(), DatabaseURL: databaseURL, Role: config.All, Dev: databaseURL == "",
+		MasterToken: strings.Repeat("m", 32), JWTSecret: strings.Repeat("s", 32), Grace: time.Second,
+	}.Complete(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s, err := server.New(t.Context(), c, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(stop, context.Background()) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if log.Len() > 0 {
+			t.Errorf("the server logged errors:\n%s", log.String())
+		}
+	})
+	p := &platform{url: s.URL()}
+	var login struct {
+		AuthenticateCustomer struct{ Token string }
+	}
+	p.system(t, `mutation ($token: String!) { authenticateCustomer(input: {auth0IdToken: $token}) { token } }`,
+		map[string]any{"token": s.MasterToken()}, &login)
+	p.token = login.AuthenticateCustomer.Token
+	return p
+}
+
+func (p *platform) post(t *testing.T, path string, body any) []byte {
+	t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+path, bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if p.token != "" {
+		r.Header.Set("Authorization", "Bearer "+p.token)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func (p *platform) system(t *testing.T, query string, variables map[string]any, into any) {
+	t.Helper()
+	var answer struct {
+		Data   json.RawMessage
+		Errors []struct{ Message string }
+		Error  string
+	}
+	raw := p.post(t, "/system", map[string]any{"query": query, "variables": variables})
+	if err := json.Unmarshal(raw, &answer); err != nil || len(answer.Errors) > 0 || answer.Error != "" {
+		t.Fatalf("system API: %v %s", err, raw)
+	}
+	if err := json.Unmarshal(answer.Data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deploy adds a project and pushes the service to it, as the command line does.
+func (p *platform) deploy(t *testing.T, s *Service) (project string, err error) {
+	t.Helper()
+	definition, err := s.Config()
+	if err != nil {
+		return "", err
+	}
+	var added struct {
+		AddProject struct{ Project struct{ ID string } }
+	}
+	name := "s" + strings.Map(func(r rune) rune {
+		if r == '.' {
+			return '-'
+		}
+		return r
+	}, s.ID)
+	p.system(t, `mutation ($name: String!, $config: String) { addProject(input: {name: $name, config: $config, region: EU_WEST_1, clientMutationId: "static"}) { project { id } } }`,
+		map[string]any{"name": name[:min(len(name), 64)], "config": `{"modules":[{"name":"","content":"types: ./types.graphql\n","files":{"./types.graphql":""}}]}`}, &added)
+	var pushed struct {
+		Push struct {
+			Errors []struct{ Type, Field, Description string }
+		}
+	}
+	p.system(t, `mutation ($projectId: String!, $config: String!) { push(input: {projectId: $projectId, force: false, isDryRun: false, config: $config, version: 1}) { errors { type field description } migrationMessages { type action name description subDescriptions { type action name description } } project { id } } }`,
+		map[string]any{"projectId": added.AddProject.Project.ID, "config": definition}, &pushed)
+	if len(pushed.Push.Errors) > 0 {
+		return "", fmt.Errorf("%v", pushed.Push.Errors)
+	}
+	return added.AddProject.Project.ID, nil
+}
+
+// introspect reads the schema as a client tool would, and holds it valid by
+// graphql-js.
+func (p *platform) introspect(t *testing.T, js *oracle.Oracle, project string) *ast.Schema {
+	t.Helper()
+	response, err := http.Get(p.url + "/simple/v1/" + project + "/schema.json") //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct{ Data json.RawMessage }
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := gqlparser.LoadSchema(&ast.Source{Input: js.PrintClient(t, answer.Data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func (p *platform) operations(t *testing.T, s *Service, project string, schema *ast.Schema, count *tally) {
+	t.Helper()
+	operations, err := s.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range operations {
+		if o.API != "simple" || !o.PredictedValid || outdated[s.ID+"/"+o.File] != "" {
+			continue
+		}
+		count.operations++
+		doc, err := parser.ParseQuery(&ast.Source{Input: o.Text})
+		if err != nil {
+			t.Errorf("%s %s: %v", s.ID, o.File, err)
+			continue
+		}
+		op := doc.Operations[0]
+		if o.Name != "" && doc.Operations.ForName(o.Name) != nil {
+			op = doc.Operations.ForName(o.Name)
+		}
+		raw := p.post(t, "/simple/v1/"+project, map[string]any{"query": o.Text, "variables": Variables(schema, op), "operationName": op.Name})
+		var answer struct {
+			Data   *json.RawMessage
+			Errors []answerError
+			Error  string
+		}
+		switch err := json.Unmarshal(raw, &answer); {
+		case err != nil, answer.Error != "":
+			t.Errorf("%s %s: %s", s.ID, o.File, raw)
+			continue
+		}
+		ok := true
+		if needsLogin(o, answer.Errors) {
+			count.login++
+			continue
+		}
+		for _, e := range answer.Errors {
+			count.codes[e.Code]++
+			switch {
+			case len(e.Path) == 0:
+				ok = false
+				t.Errorf("%s %s was refused: %s", s.ID, o.File, e.Message)
+			case strings.HasPrefix(e.Message, "Whoops"):
+				ok = false
+				count.internal++
+				t.Errorf("%s %s gave an internal error: %s", s.ID, o.File, raw)
+			}
+		}
+		if ok {
+			count.accepted++
+		}
+	}
+}
+
+type answerError struct {
+	Code    int
+	Message string
+	Path    []any
+}
+
+// needsLogin says that an operation is refused because it needs the login of
+// console projects, which is optional and not built (data-api §7.6).
+func needsLogin(o Operation, errs []answerError) bool {
+	if len(errs) == 0 || len(errs[0].Path) > 0 {
+		return false
+	}
+	return strings.Contains(o.Text, "authProvider") || strings.Contains(o.Text, "signinUser")
+}
