@@ -92,7 +92,7 @@ type Permission struct {
 	QueryPath     string   `json:"queryPath,omitempty"`
 	QueryName     string   `json:"queryName,omitempty"`
 	Query         string   `json:"query,omitempty"`
-	Fields        []string `json:"fields,omitempty"` // nil: all
+	Fields        []string `json:"fields,omitzero"` // nil: all
 }
 
 // Wildcard says that the permission opens everything to everyone.
