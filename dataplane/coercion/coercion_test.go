@@ -256,7 +256,7 @@ func TestScalarsOfIcehouse(t *testing.T) {
 	for _, c := range []struct{ typ, json, want string }{
 		{"Json", `{"a":[1.50,"<x>",null]}`, `"{\"a\":[1.50,\"\u003cx\u003e\",null]}"`},
 		{"Json", `"{\"a\": 1}"`, `"{\"a\": 1}"`},
-		{"Json", `"hello"`, "Not valid JSON"},
+		{"Json", `"hello"`, `"\"hello\""`}, // the planner refuses it where it would be stored
 		{"Json", `12345678901234567890123`, `"12345678901234567890123"`},
 		{"Json", `null`, `null`},
 		{"DateTime", `"2017-08-01T10:20:30.1239+02:00"`, `"2017-08-01T08:20:30.123Z"`},

@@ -54,7 +54,11 @@ func scalarFromJSON(name string, v any) (Value, refusal) {
 		return nil, notDate
 	case "Json":
 		if s, ok := v.(string); ok {
-			return jsonText(s)
+			// A text that holds no JSON stays a JSON string: only objects and
+			// lists may be stored, which the planner sees to (3037).
+			if text, refused := jsonText(s); refused == "" {
+				return text, ""
+			}
 		}
 		return JSON(appendJSON(nil, v)), ""
 	default:
