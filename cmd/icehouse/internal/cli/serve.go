@@ -27,7 +27,7 @@ func (c *serveCommand) Run(s *session) error {
 type devCommand struct{ config.Config }
 
 func (c *devCommand) Run(s *session) error {
-	c.Config.Role, c.Config.Dev = config.All, true
+	c.Role, c.Dev = config.All, true
 	began := s.Now()
 	return s.serve(c.Config, func(ctx context.Context, srv *server.Server, log *slog.Logger) {
 		// Whoever cannot write the home directory can still connect by hand.

@@ -101,7 +101,8 @@ func TestEdit(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := []byte(nil), error(nil)
+			var got []byte
+			var err error
 			if c.value != nil {
 				got, err = yamldoc.Set([]byte(c.before), c.value, c.path...)
 			} else {
