@@ -58,6 +58,10 @@ type ControlPlane struct {
 	system    *managementapi.API
 }
 
+// deployWait is how long a deploy waits for another of the same project. It is
+// shorter than a request may take, so that the one who waits gets an answer.
+const deployWait = time.Minute
+
 // OneDatabase is Config.Databases for an installation with one database.
 func OneDatabase(db *database.DB) func(tenancy.Placement) (*database.DB, error) {
 	return func(p tenancy.Placement) (*database.DB, error) {
@@ -92,7 +96,7 @@ func New(c Config) (*ControlPlane, error) {
 	}
 	accounts := &account.Service{Store: c.Store, Tokens: tokens, MasterToken: c.MasterToken, Now: c.Clock}
 	registry := schemaregistry.New(c.Store, c.OnRelease)
-	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Logger: c.Logger}
+	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Logger: c.Logger, Wait: deployWait}
 	deployer := &deployment.Deployer{
 		Store: c.Store, Databases: c.Databases, Runner: runner, RootToken: accounts.NewRootToken,
 		Bundle: functions.Bundle, Logger: c.Logger, Now: c.Clock,

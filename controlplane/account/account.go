@@ -74,26 +74,32 @@ func (s *Service) HasSeat(ctx context.Context, project tenancy.ProjectID, custom
 // token that is stored (LQ-D59), or the platform token of a customer with a
 // seat (platform §4.4).
 func (s *Service) IsProjectAdmin(ctx context.Context, project tenancy.ProjectID, token string) (bool, error) {
-	if token == "" {
+	claims, ok := s.Tokens.read(token)
+	switch {
+	case !ok: // a stranger's token costs no look-up
+		return false, nil
+	case claims.PermanentAuthTokenID != "":
+		if claims.ProjectID != string(project) {
+			return false, nil
+		}
+		return s.isStored(ctx, project, token)
+	case !claims.isPlatform():
 		return false, nil
 	}
+	_, ok, err := s.HasSeat(ctx, project, claims.ClientID)
+	return ok, err
+}
+
+func (s *Service) isStored(ctx context.Context, project tenancy.ProjectID, token string) (bool, error) {
 	stored, err := s.Store.RootTokens(ctx, project)
 	if err != nil {
 		return false, err
 	}
-	admin := false
+	found := false
 	for _, t := range stored {
-		admin = same(t.Token, token) || admin
+		found = same(t.Token, token) || found
 	}
-	if admin {
-		return true, nil
-	}
-	customer, ok := s.Tokens.ReadPlatform(token)
-	if !ok {
-		return false, nil
-	}
-	_, ok, err = s.HasSeat(ctx, project, customer)
-	return ok, err
+	return found, nil
 }
 
 // NewRootToken makes a permanent token; it counts once it is stored.

@@ -71,12 +71,17 @@ func (t *Tokens) Node(project tenancy.ProjectID, node, model string, lifetime ti
 		RegisteredClaims: jwt.RegisteredClaims{ExpiresAt: jwt.NewNumericDate(t.now().Add(lifetime))}})
 }
 
-// ReadPlatform returns the customer of a platform token. A token with
-// permanentAuthTokenId is never one, though it names a customer (LQ-D60); nor is
-// a node's token.
+// isPlatform says that the claims are a customer's. A token with
+// permanentAuthTokenId is never a platform token, though it names a customer
+// (LQ-D60); nor is a node's token.
+func (c claims) isPlatform() bool {
+	return c.ClientID != "" && c.PermanentAuthTokenID == "" && c.ProjectID == "" && c.UserID == ""
+}
+
+// ReadPlatform returns the customer of a platform token.
 func (t *Tokens) ReadPlatform(text string) (customer string, ok bool) {
 	c, ok := t.read(text)
-	if !ok || c.ClientID == "" || c.PermanentAuthTokenID != "" || c.ProjectID != "" || c.UserID != "" {
+	if !ok || !c.isPlatform() {
 		return "", false
 	}
 	return c.ClientID, true

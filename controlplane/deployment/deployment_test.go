@@ -28,10 +28,18 @@ import (
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlitestore"
 	"icehouse/dataplane/connector/database"
+	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := testbed.Main(m)
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 var update = flag.Bool("update", false, "rewrite what the deploys of testdata answer")
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strings"
 
 	"icehouse/tenancy"
@@ -69,8 +70,20 @@ func (a *API) post(w http.ResponseWriter, r *http.Request, id string) {
 		return
 	}
 	req.id = id
-	status, body := a.run(ctx, req)
+	status, body := a.safely(ctx, req)
 	answer(w, status, body)
+}
+
+// safely answers 500 where run panics: one request must not end another's
+// connection, nor leave its sender without a request id.
+func (a *API) safely(ctx context.Context, req request) (status int, body any) {
+	defer func() {
+		if r := recover(); r != nil {
+			a.Logger.ErrorContext(ctx, "request panicked", "request", req.id, "panic", r, "stack", string(debug.Stack()))
+			status, body = http.StatusInternalServerError, map[string]any{"requestId": req.id, "error": internalError + req.id}
+		}
+	}()
+	return a.run(ctx, req)
 }
 
 // answer writes JSON. An error of the write means that the client is gone.

@@ -82,9 +82,12 @@ func (a *API) run(ctx context.Context, req request) (status int, body any) {
 	if ctx.Err() != nil {
 		return a.timedOut(ctx, req)
 	}
-	response := map[string]any{"data": result.Data}
+	response := struct {
+		Data   any         `json:"data"`
+		Errors []wireError `json:"errors,omitempty"`
+	}{Data: ordered(doc, op.SelectionSet, result.Data)}
 	if len(result.Errors) > 0 {
-		response["errors"] = a.present(ctx, req, result.Errors)
+		response.Errors = a.present(ctx, req, result.Errors)
 	}
 	return http.StatusOK, response
 }
@@ -94,6 +97,9 @@ func (a *API) timedOut(ctx context.Context, req request) (int, any) {
 	return http.StatusInternalServerError, map[string]any{"code": 1000, "requestId": req.id,
 		"error": "Your request took too long and was stopped."}
 }
+
+// internalError begins the text of an unexpected error; the request id ends it.
+const internalError = "Whoops. Looks like an internal server error. Search your server logs for request ID: "
 
 // present shows known errors and hides others behind the request id.
 func (a *API) present(ctx context.Context, req request, all []gqlerrors.FormattedError) []wireError {
@@ -107,7 +113,7 @@ func (a *API) present(ctx context.Context, req request, all []gqlerrors.Formatte
 		if errors.As(cause(e), &known) {
 			w.Code, w.Message = known.Code, known.Message
 		} else {
-			w.Message = "Whoops. Looks like an internal server error. Search your server logs for request ID: " + req.id
+			w.Message = internalError + req.id
 			a.Logger.ErrorContext(ctx, "request failed", "request", req.id, "path", e.Path, "error", cause(e))
 		}
 		out[i] = w
