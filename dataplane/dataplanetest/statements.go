@@ -16,7 +16,7 @@ import (
 // namespace is shown as p.
 func Statements(t testing.TB, c Context, p *Project, r Request) string {
 	t.Helper()
-	plan, err := p.plan(c, r)
+	plan, err := p.planFor(c, r, "p")
 	if err != nil {
 		var syntax *operation.SyntaxError
 		var invalid *operation.Invalid
@@ -26,29 +26,14 @@ func Statements(t testing.TB, c Context, p *Project, r Request) string {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	step := func(s *planner.Step) {
-		out.WriteString(s.Statement.SQL)
+	for _, step := range allSteps(plan) {
+		out.WriteString(step.Statement.SQL)
 		out.WriteString("\n\n")
-	}
-	if plan.Read != nil && plan.Read.Step != nil {
-		step(plan.Read.Step)
-	}
-	for _, w := range plan.Writes {
-		if w.Choose != nil {
-			step(w.Choose)
-		}
-		for _, sequence := range []*planner.Sequence{w.Found, w.Missing} {
-			if sequence != nil {
-				for _, s := range sequence.Steps {
-					step(s)
-				}
-			}
-		}
 	}
 	return strings.TrimSuffix(out.String(), "\n")
 }
 
-func (p *Project) plan(c Context, r Request) (*planner.Plan, error) {
+func (p *Project) planFor(c Context, r Request, namespace string) (*planner.Plan, error) {
 	request := operation.Request{Query: r.Query, OperationName: r.OperationName}
 	if len(bytes.TrimSpace(r.Variables)) > 0 {
 		d := json.NewDecoder(bytes.NewReader(r.Variables))
@@ -61,5 +46,24 @@ func (p *Project) plan(c Context, r Request) (*planner.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return planner.Make(prepared, planner.Target{Dialect: c.DB.Dialect(), Namespace: "p"})
+	return planner.Make(prepared, planner.Target{Dialect: c.DB.Dialect(), Namespace: namespace})
+}
+
+// allSteps lists the statements of a plan, those of both branches of a choice.
+func allSteps(p *planner.Plan) []*planner.Step {
+	var out []*planner.Step
+	if p.Read != nil && p.Read.Step != nil {
+		out = append(out, p.Read.Step)
+	}
+	for _, w := range p.Writes {
+		if w.Choose != nil {
+			out = append(out, w.Choose)
+		}
+		for _, s := range []*planner.Sequence{w.Found, w.Missing} {
+			if s != nil {
+				out = append(out, s.Steps...)
+			}
+		}
+	}
+	return out
 }

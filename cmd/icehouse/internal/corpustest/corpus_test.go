@@ -1,3 +1,11 @@
+// Package corpustest holds the whole system against services that people really
+// wrote: it deploys each one through the system API and sends the operations that
+// its clients and functions sent.
+//
+// In: the corpus beside the project and a running Icehouse on each database. Out:
+// a report, and failures for each service that is not deployed, each operation
+// that is refused though it fits the schema, and each internal error. make corpus
+// runs it.
 package corpustest
 
 import (
@@ -9,7 +17,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
@@ -22,6 +29,7 @@ import (
 	"icehouse/cmd/icehouse/internal/config"
 	"icehouse/cmd/icehouse/internal/server"
 	"icehouse/deploy/testbed"
+	"icehouse/deploy/testbed/corpus"
 	"icehouse/deploy/testbed/oracle"
 )
 
@@ -49,8 +57,7 @@ var outdated = map[string]string{
 }
 
 func TestCorpus(t *testing.T) {
-	dir := filepath.Join("..", "..", "..", "..", "..", "shared", "corpus")
-	services, err := Load(dir)
+	services, err := corpus.Load(corpus.Dir(4))
 	if os.IsNotExist(err) {
 		t.Log("there is no corpus beside the project: nothing to hold the platform against")
 		return
@@ -68,7 +75,7 @@ type tally struct {
 	codes                                                     map[int]int
 }
 
-func runCorpus(t *testing.T, services []*Service, databaseURL string) {
+func runCorpus(t *testing.T, services []*corpus.Service, databaseURL string) {
 	p := start(t, databaseURL)
 	js := oracle.Start(t)
 	count := tally{codes: map[int]int{}}
@@ -186,7 +193,7 @@ func (p *platform) system(t *testing.T, query string, variables map[string]any, 
 }
 
 // deploy adds a project and pushes the service to it, as the command line does.
-func (p *platform) deploy(t *testing.T, s *Service) (project string, err error) {
+func (p *platform) deploy(t *testing.T, s *corpus.Service) (project string, err error) {
 	t.Helper()
 	definition, err := s.Config()
 	if err != nil {
@@ -236,7 +243,7 @@ func (p *platform) introspect(t *testing.T, js *oracle.Oracle, project string) *
 	return schema
 }
 
-func (p *platform) operations(t *testing.T, s *Service, project string, schema *ast.Schema, count *tally) {
+func (p *platform) operations(t *testing.T, s *corpus.Service, project string, schema *ast.Schema, count *tally) {
 	t.Helper()
 	operations, err := s.Operations()
 	if err != nil {
@@ -256,7 +263,7 @@ func (p *platform) operations(t *testing.T, s *Service, project string, schema *
 		if o.Name != "" && doc.Operations.ForName(o.Name) != nil {
 			op = doc.Operations.ForName(o.Name)
 		}
-		raw := p.post(t, "/simple/v1/"+project, map[string]any{"query": o.Text, "variables": Variables(schema, op), "operationName": op.Name})
+		raw := p.post(t, "/simple/v1/"+project, map[string]any{"query": o.Text, "variables": corpus.Variables(schema, op), "operationName": op.Name})
 		var answer struct {
 			Data   *json.RawMessage
 			Errors []answerError
@@ -298,7 +305,7 @@ type answerError struct {
 
 // needsLogin says that an operation is refused because it needs the login of
 // console projects, which is optional and not built (data-api §7.6).
-func needsLogin(o Operation, errs []answerError) bool {
+func needsLogin(o corpus.Operation, errs []answerError) bool {
 	if len(errs) == 0 || len(errs[0].Path) > 0 {
 		return false
 	}

@@ -1,12 +1,10 @@
-// Package corpustest holds the whole system against services that people really
-// wrote: it deploys each one through the system API and sends the operations that
-// its clients and functions sent.
+// Package corpus reads services that people really wrote, where they lie beside
+// the project.
 //
-// In: a folder of services (definitions and operations) and a running Icehouse.
-// Out: a report, and test failures for each service that is not deployed, each
-// operation that is refused though it fits the schema, and each internal error.
-// Callers: the tests of this package, which are make corpus.
-package corpustest
+// In: the folder of the corpus. Out: definitions as they travel to the server,
+// operations, and values for their variables. Only tests call it; they pass where
+// there is no corpus, and say so.
+package corpus
 
 import (
 	"encoding/json"
@@ -38,7 +36,14 @@ type Operation struct {
 	Text           string `json:"-"`
 }
 
-// Load reads the list of services.
+// Dir is where the corpus lies for a test in a package that is depth folders
+// below the project's root.
+func Dir(depth int) string {
+	return filepath.Join(strings.Repeat(".."+string(filepath.Separator), depth+1), "shared", "corpus")
+}
+
+// Load reads the list of services. The error is fs.ErrNotExist where there is no
+// corpus.
 func Load(dir string) ([]*Service, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "index.json"))
 	if err != nil {
@@ -190,4 +195,28 @@ func withTypes(definition []byte, path string) (string, error) {
 	all["types"] = path
 	out, err := yaml.Marshal(all)
 	return string(out), err
+}
+
+// TypesText is the service's type definition alone.
+func (s *Service) TypesText() (string, error) {
+	config, err := s.Config()
+	if err != nil {
+		return "", err
+	}
+	var c struct {
+		Modules []struct {
+			Content string
+			Files   map[string]string
+		}
+	}
+	if err := json.Unmarshal([]byte(config), &c); err != nil {
+		return "", err
+	}
+	var definition struct {
+		Types string `yaml:"types"`
+	}
+	if err := yaml.Unmarshal([]byte(c.Modules[0].Content), &definition); err != nil {
+		return "", err
+	}
+	return c.Modules[0].Files[definition.Types], nil
 }
