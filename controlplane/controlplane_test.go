@@ -680,3 +680,56 @@ func TestPage(t *testing.T) {
 		}
 	}
 }
+
+func TestInterruptedDelete(t *testing.T) {
+	h := newHouse(t).login()
+	id := h.add("a", "alias")
+	h.db.Stuck = &database.Error{Kind: database.Unavailable}
+	remove := `mutation { deleteProject(input: {projectId: "alias"}) { deletedId } }`
+	if _, out := h.post(h.token, query(remove, nil)); !strings.HasPrefix(dig(t, out, "errors.0.message").(string), "Whoops") {
+		t.Fatal(out)
+	}
+	// It is out of service at once, and its name is free.
+	if _, err := h.cp.Registry().FindProject(t.Context(), id); err != tenancy.ErrUnknownProject {
+		t.Fatal(err)
+	}
+	_, out := h.post(h.token, query(`{ viewer { project(id: "`+id+`") { id } } }`, nil))
+	wantError(t, out, 4000, "No service with id '"+id+"'")
+	h.add("a", "alias")
+	h.db.Stuck = nil
+	if err := h.cp.Start(t.Context()); err != nil || h.db.Exists(tenancy.ProjectID(id)) {
+		t.Fatal(err)
+	}
+}
+
+func TestDeleteWhileDeploying(t *testing.T) {
+	h := newHouse(t).login()
+	id := h.add("a", "")
+	deploying, goOn := make(chan struct{}), make(chan struct{})
+	h.db.Fail = func(tenancy.ProjectID, []string) error {
+		close(deploying)
+		<-goOn
+		return nil
+	}
+	var pushed, deleted map[string]any
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, pushed = h.post(h.token, query(push, map[string]any{"projectId": id, "isDryRun": false, "config": config("types: ./t\n", map[string]string{"./t": "type A @model { id: ID! @isUnique }"}, nil)}))
+	})
+	<-deploying
+	wg.Go(func() {
+		_, deleted = h.post(h.token, query(`mutation { deleteProject(input: {projectId: "`+id+`"}) { deletedId } }`, nil))
+	})
+	for { // until the project is out of service
+		if _, err := h.cp.Registry().FindProject(t.Context(), id); err == tenancy.ErrUnknownProject {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	close(goOn)
+	wg.Wait()
+	wantError(t, pushed, 4000, "No service with id '"+id+"'")
+	if dig(t, deleted, "data.deleteProject.deletedId") != id || h.db.Exists(tenancy.ProjectID(id)) {
+		t.Fatal(deleted)
+	}
+}

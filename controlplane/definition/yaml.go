@@ -16,9 +16,9 @@ import (
 // Limits of a YAML text. A definition of a hundred functions has 40 KB.
 const (
 	maxYAML    = 512 << 10 // bytes
-	maxTokens  = 30_000    // the parser takes a second for as many keys
-	maxNesting = 32        // of lists and maps
-	maxColumn  = 200       // where a nested block may begin: bounds nesting of blocks
+	maxTokens  = 15_000
+	maxNesting = 32  // of lists and maps
+	maxColumn  = 200 // where a nested block may begin: bounds nesting of blocks
 )
 
 // value is a YAML value with its place. Anchors, aliases, tags and merge keys

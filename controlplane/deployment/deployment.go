@@ -130,6 +130,12 @@ func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *defin
 		d.Logger.InfoContext(ctx, "released", "project", project.ID, "release", result.Release)
 		return nil
 	})
+	if errors.Is(err, store.ErrLockLost) {
+		// The project may have been deleted meanwhile.
+		if now, find := d.Store.Project(ctx, string(project.ID)); errors.Is(find, store.ErrNotFound) || find == nil && now.Withdrawn {
+			return nil, problem.NoService(string(project.ID))
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,9 @@ type DB struct {
 	places  map[tenancy.ProjectID][]string // statements in order, each once
 	rows    map[string]bool                // project/table
 	Fail    func(project tenancy.ProjectID, ddl []string) error
-	Running int // Migrate calls at this moment
-	Most    int // and the most there were at once
+	Stuck   error // what Drop answers
+	Running int   // Migrate calls at this moment
+	Most    int   // and the most there were at once
 }
 
 var errUnused = errors.New("memdb: not used by deploys")
@@ -91,8 +92,10 @@ func (d *DB) Provision(_ context.Context, scope isolation.Scope) error {
 func (d *DB) Drop(_ context.Context, scope isolation.Scope) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.places, scope.Project())
-	return nil
+	if d.Stuck == nil {
+		delete(d.places, scope.Project())
+	}
+	return d.Stuck
 }
 
 // Migrate implements database.Driver. Statements may be repeated.
