@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -354,7 +355,7 @@ func TestWorkedExample(t *testing.T) {
 	if dig(t, deleted, "data."+id+".deletedId") != id || h.db.Exists(tenancy.ProjectID(id)) {
 		t.Fatal(deleted)
 	}
-	if _, err := h.cp.Registry().FindProject(t.Context(), id); err != tenancy.ErrUnknownProject {
+	if _, err := h.cp.Registry().FindProject(t.Context(), id); !errors.Is(err, tenancy.ErrUnknownProject) {
 		t.Fatal(err)
 	}
 }
@@ -690,7 +691,7 @@ func TestInterruptedDelete(t *testing.T) {
 		t.Fatal(out)
 	}
 	// It is out of service at once, and its name is free.
-	if _, err := h.cp.Registry().FindProject(t.Context(), id); err != tenancy.ErrUnknownProject {
+	if _, err := h.cp.Registry().FindProject(t.Context(), id); !errors.Is(err, tenancy.ErrUnknownProject) {
 		t.Fatal(err)
 	}
 	_, out := h.post(h.token, query(`{ viewer { project(id: "`+id+`") { id } } }`, nil))
@@ -721,7 +722,7 @@ func TestDeleteWhileDeploying(t *testing.T) {
 		_, deleted = h.post(h.token, query(`mutation { deleteProject(input: {projectId: "`+id+`"}) { deletedId } }`, nil))
 	})
 	for { // until the project is out of service
-		if _, err := h.cp.Registry().FindProject(t.Context(), id); err == tenancy.ErrUnknownProject {
+		if _, err := h.cp.Registry().FindProject(t.Context(), id); errors.Is(err, tenancy.ErrUnknownProject) {
 			break
 		}
 		time.Sleep(time.Millisecond)

@@ -91,10 +91,7 @@ func (l moduleList) path(name string) (string, bool) {
 // modulePaths reads the key modules: a map from name to path, or in the early
 // form a list of paths, named by their folders (platform §9.2).
 func modulePaths(content string) (moduleList, Problems) {
-	root, err := parseYAML(content)
-	if err != nil {
-		return nil, nil // Read has reported it
-	}
+	root, _ := parseYAML(content) // Read has reported what is wrong with it
 	r := &reader{}
 	var list moduleList
 	add := func(name string, v value) {

@@ -326,8 +326,7 @@ func (r *reader) function(e entry) {
 		r.invalid(e.line, e.column, "%s needs the key type", where)
 		return
 	}
-	known := false
-	if f.Kind, known = functionKinds[typ]; !known {
+	if f.Kind = functionKinds[typ]; f.Kind == "" {
 		r.problems.add(4048, "The function '%s' has the unknown type %s; the types are operationBefore, operationAfter, subscription and resolver", f.Name, quote(typ))
 		return
 	}

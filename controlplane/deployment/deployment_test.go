@@ -323,10 +323,7 @@ func TestRowsThatCameMeanwhile(t *testing.T) {
 }
 
 // killed is a store whose process dies when a release is to be published.
-type killed struct {
-	store.Store
-	died chan struct{}
-}
+type killed struct{ store.Store }
 
 var errKilled = errors.New("the process is gone")
 

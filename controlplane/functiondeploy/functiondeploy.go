@@ -76,7 +76,7 @@ func (s *Service) UploadURL(project tenancy.ProjectID) string {
 
 func (s *Service) sign(project, deploy string) string {
 	mac := hmac.New(sha256.New, s.Secret)
-	fmt.Fprintf(mac, "upload\n%s\n%s", project, deploy)
+	mac.Write([]byte("upload\n" + project + "\n" + deploy)) // a hash takes everything
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
@@ -101,15 +101,7 @@ func (s *Service) check(project, deploy string) (ours, open bool) {
 // Bundle is the hash of the content of an uploaded bundle, by the URL it was
 // uploaded to; false when there is none for this project.
 func (s *Service) Bundle(_ context.Context, project tenancy.ProjectID, address string) (string, bool, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", false, nil
-	}
-	rest, ok := strings.CutPrefix(u.Path, prefix)
-	if _, after, found := strings.Cut(u.Path, prefix); !ok && found {
-		rest, ok = after, true // served below a path
-	}
-	owner, deploy, _ := strings.Cut(rest, "/")
+	owner, deploy, ok := parts(address)
 	if ours, _ := s.check(owner, deploy); !ok || !ours || owner != string(project) {
 		return "", false, nil
 	}
@@ -118,6 +110,18 @@ func (s *Service) Bundle(_ context.Context, project tenancy.ProjectID, address s
 		return "", false, nil
 	}
 	return string(hash), err == nil, err
+}
+
+// parts takes project and deploy from an upload URL. Its host does not matter:
+// the installation may be known under several.
+func parts(address string) (project, deploy string, ok bool) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", "", false
+	}
+	_, rest, ok := strings.Cut(u.Path, prefix)
+	project, deploy, _ = strings.Cut(rest, "/")
+	return project, deploy, ok
 }
 
 func (s *Service) file(project, deploy, suffix string) string {
@@ -216,7 +220,7 @@ func (s *Service) take(w http.ResponseWriter, r *http.Request) (err error) {
 	if err := os.Rename(temp.Name(), s.file(project, deploy, ".zip")); err != nil {
 		return err
 	}
-	return os.WriteFile(s.file(project, deploy, ".sha256"), []byte(hash), 0o640)
+	return os.WriteFile(s.file(project, deploy, ".sha256"), []byte(hash), 0o600)
 }
 
 // inspect reads the whole archive and hashes names and contents, so that equal
@@ -252,7 +256,7 @@ func inspect(file io.ReaderAt, size int64) (string, error) {
 		if err != nil {
 			return "", &refusal{http.StatusBadRequest, fmt.Sprintf("the bundle's entry %q is damaged", f.Name)}
 		}
-		fmt.Fprintf(all, "%d %s %x\n", len(f.Name), f.Name, one.Sum(nil))
+		all.Write(fmt.Appendf(nil, "%d %s %x\n", len(f.Name), f.Name, one.Sum(nil)))
 	}
 	return hex.EncodeToString(all.Sum(nil)), nil
 }

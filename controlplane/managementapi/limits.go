@@ -43,7 +43,7 @@ func (m *measurement) walk(set ast.SelectionSet, depth int) bool {
 		if m.seen++; m.seen > m.limits.Expand {
 			return false
 		}
-		ok := true
+		var ok bool
 		switch s := s.(type) {
 		case *ast.Field:
 			ok = m.walk(s.SelectionSet, depth+1)

@@ -32,6 +32,28 @@ var specified = []validator.Rule{
 	rules.VariablesAreInputTypesRule, rules.VariablesInAllowedPositionRule,
 }
 
+// maxErrors is how many validation errors are reported at most.
+const maxErrors = 20
+
+// validate runs the rules in their order.
+func (a *API) validate(doc *ast.QueryDocument) (list gqlerror.List) {
+	observers := &validator.Events{}
+	for _, rule := range specified {
+		rule.RuleFunc(observers, func(options ...validator.ErrorOption) {
+			if len(list) == maxErrors {
+				return
+			}
+			err := &gqlerror.Error{Rule: rule.Name}
+			for _, option := range options {
+				option(err)
+			}
+			list = append(list, err)
+		})
+	}
+	validator.Walk(a.sdl, doc, observers)
+	return list
+}
+
 // wireError is an error in a response (platform §11.1).
 type wireError struct {
 	Locations []gqlerror.Location `json:"locations,omitempty"`
@@ -64,7 +86,7 @@ func (a *API) run(ctx context.Context, req request) (status int, body any) {
 	if err := a.measure(doc); err != nil {
 		return invalid(gqlerror.List{err})
 	}
-	if list := validator.Validate(a.sdl, doc, specified...); len(list) > 0 {
+	if list := a.validate(doc); len(list) > 0 {
 		return invalid(list)
 	}
 	op := doc.Operations.ForName(req.operationName)
