@@ -75,9 +75,11 @@ func (p *projectNode) functions(ctx context.Context) ([]functionNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]functionNode, len(def.Functions))
-	for i, f := range def.Functions {
-		out[i] = functionNode{f, functionID(string(p.ID), f.Name)}
+	var out []functionNode
+	for _, f := range def.Functions {
+		if f.Kind != definition.HTTPRequest && f.Kind != definition.HTTPResponse { // have no type here
+			out = append(out, functionNode{f, functionID(string(p.ID), f.Name)})
+		}
 	}
 	return out, nil
 }
