@@ -30,6 +30,10 @@ type DB struct{ driver Driver }
 // Open wraps a product's driver.
 func Open(d Driver) *DB { return &DB{driver: d} }
 
+// Wrap returns a database whose calls go through another driver first: one that
+// measures, counts or disturbs.
+func (db *DB) Wrap(around func(Driver) Driver) *DB { return Open(around(db.driver)) }
+
 // Dialect renders statements for this product.
 func (db *DB) Dialect() dialect.Dialect { return db.driver.Dialect() }
 
