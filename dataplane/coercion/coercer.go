@@ -17,8 +17,6 @@ type coercer struct {
 	errors gqlerror.List
 	path   []step
 	at     *ast.Position
-	// prefix begins the message of an error in a variable: which one.
-	prefix string
 	// vars are the values of variables inside of literals.
 	vars map[string]Value
 }

@@ -16,7 +16,7 @@ import (
 func compile(t testing.TB, types string, resolvers ...*Resolver) *Schema {
 	t.Helper()
 	parsed, diagnostics := datamodel.Parse(types)
-	if parsed == nil {
+	if len(diagnostics) > 0 {
 		t.Fatalf("the type definition is refused: %v", diagnostics)
 	}
 	s, err := Compile(Input{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Resolvers: resolvers})
