@@ -212,12 +212,16 @@ func (t *Table) add(c *Column) *Column {
 	return c
 }
 
+// maxName is the length in bytes that every engine keeps of a name.
+const maxName = 63
+
 // freeName returns name, or name_2, name_3 ... and marks it as used. Names are
-// compared without case because one of the engines does.
+// compared without case because one of the engines does, and cut to maxName.
 func freeName(name string, used map[string]bool) string {
-	candidate := name
+	candidate := name[:min(len(name), maxName)]
 	for i := 2; used[strings.ToLower(candidate)]; i++ {
-		candidate = name + "_" + strconv.Itoa(i)
+		suffix := "_" + strconv.Itoa(i)
+		candidate = name[:min(len(name), maxName-len(suffix))] + suffix
 	}
 	used[strings.ToLower(candidate)] = true
 	return candidate

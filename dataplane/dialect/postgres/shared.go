@@ -21,9 +21,13 @@ func refuse(state, message string) string {
 	return SharedSchema + ".refuse('" + state + "', " + message + ")"
 }
 
+// lastCased is beyond all characters that have a case: Unicode has them in its
+// first two planes.
+const lastCased = 0x1FFFF
+
 // LowerDifferences asks the server how it lowers each character that it lowers
 // at all, as pairs of code point and text. Shared wants to know.
-const LowerDifferences = `SELECT c, lower(chr(c) COLLATE "und-x-icu") FROM generate_series(128, 1114111) AS c ` +
+const LowerDifferences = `SELECT c, lower(chr(c) COLLATE "und-x-icu") FROM generate_series(128, 131071) AS c ` +
 	`WHERE c NOT BETWEEN 55296 AND 57343 AND lower(chr(c) COLLATE "und-x-icu") <> chr(c)`
 
 // Shared returns the statements that make the shared schema for a server that
@@ -51,7 +55,7 @@ func Shared(lower map[rune]string) []string {
 // lowers a text, with what replaces them.
 func exceptions(lower map[rune]string) (from, to string) {
 	var f, t strings.Builder
-	for r := rune(0x80); r <= 0x10FFFF; r++ {
+	for r := rune(0x80); r <= lastCased; r++ {
 		if r == 0xD800 {
 			r = 0xE000
 		}

@@ -36,8 +36,8 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 }
 
 // insert writes rows. With Each, the lists are unrolled side by side and the
-// other arguments repeat. Lists beyond the first are materialised, so that the
-// engine finds their elements by an index of its own.
+// other arguments repeat. The lists are materialised, so that the engine finds
+// their elements by an index that it makes.
 func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
 	var lists []relational.Arg
 	place := map[relational.Arg]string{}
@@ -60,14 +60,14 @@ func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
 	} else {
 		var with []string
 		first := place[lists[0]]
-		from := "json_each(" + g.Arg(lists[0]) + ") AS " + first
-		for _, l := range lists[1:] {
+		from := first
+		for n, l := range lists {
 			with = append(with, place[l]+" AS MATERIALIZED (SELECT key, value FROM json_each("+g.Arg(l)+"))")
-			from += " JOIN " + place[l] + " ON " + place[l] + ".key = " + first + ".key"
+			if n > 0 {
+				from += " JOIN " + place[l] + " ON " + place[l] + ".key = " + first + ".key"
+			}
 		}
-		if len(with) > 0 {
-			sql += " WITH " + strings.Join(with, ", ")
-		}
+		sql += " WITH " + strings.Join(with, ", ")
 		sql += " SELECT " + strings.Join(values, ", ") + " FROM " + from + " WHERE TRUE" // or ON CONFLICT reads as a join's ON
 	}
 	if i.IgnoreExisting {
