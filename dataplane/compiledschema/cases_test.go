@@ -18,18 +18,45 @@ func cases(t testing.TB) []schemaCase {
 	signup := resolver(t, "signup", `
 		type SignupPayload { id: ID! token: String! }
 		extend type Mutation { signup(email: String!, secret: Password!): [SignupPayload!] }`)
-	return []schemaCase{
+	simple := []schemaCase{
 		{"sample", sample(t)},
 		{"no types", compile(t, "")},
 		{"only resolvers", compile(t, "", hello, signup)},
+		{"names that meet in the Relay API", compile(t, meeting, resolver(t, "meeting", `
+			type CreateAuthorPayload { a: Int } extend type Mutation { makeAuthor: CreateAuthorPayload }`))},
 		{"every form", compile(t, everyForm, hello, signup)},
 	}
+	all := simple
+	for _, c := range simple {
+		all = append(all, schemaCase{c.name + " relay", c.schema.For(Relay)})
+	}
+	return all
 }
 
 func everyFormSchema(t testing.TB) *Schema {
-	all := cases(t)
-	return all[len(all)-1].schema
+	for _, c := range cases(t) {
+		if c.name == "every form" {
+			return c.schema
+		}
+	}
+	panic("not there")
 }
+
+// meeting has relation fields and types whose names payloads of the Relay API have
+// for themselves.
+const meeting = `
+type Author @model {
+  id: ID! @isUnique
+  author: Author @relation(name: "Self")
+  viewer: Edge @relation(name: "Seen")
+  deletedId: Edge @relation(name: "Deleted")
+}
+type Edge @model {
+  id: ID! @isUnique
+  edge: Author @relation(name: "Seen")
+  seen: [Author!]! @relation(name: "Deleted")
+}
+`
 
 func resolver(t testing.TB, function, sdl string) *Resolver {
 	t.Helper()

@@ -78,6 +78,20 @@ func (m objectMembers) Expected() iter.Seq[coercion.Field] {
 // expected are the values that mean something when they are absent: required
 // ones and those with a default.
 func (s *Schema) expected(in inputs) iter.Seq[input] {
+	if !in.wrapped {
+		return s.ownExpected(in)
+	}
+	return func(yield func(input) bool) {
+		for one := range s.ownExpected(in) {
+			if !yield(one) {
+				return
+			}
+		}
+		yield(mutationID)
+	}
+}
+
+func (s *Schema) ownExpected(in inputs) iter.Seq[input] {
 	return func(yield func(input) bool) {
 		switch in.form {
 		case inputsNone, inputsList, inputsToOne, inputsUnique, inputsSubscription,
@@ -95,7 +109,7 @@ func (s *Schema) expected(in inputs) iter.Seq[input] {
 			}
 			return
 		}
-		for one := range s.inputs(in) {
+		for one := range s.ownInputs(in) {
 			if (one.typ.NonNull() || one.def != nil) && !yield(one) {
 				return
 			}

@@ -22,9 +22,34 @@ type Permissions struct {
 	Open bool // the wildcard: everything is allowed to everyone (data-api §6.1)
 }
 
-// Schema is the API schema of one release. It is immutable and safe for any
-// number of readers.
+// Schema is one API of a release. It is immutable and safe for any number of
+// readers. The two APIs of a release are two views of the same project, so that
+// the second costs two words.
 type Schema struct {
+	*project
+	api API
+}
+
+// API is one of the two forms in which a project's data is offered.
+type API uint8
+
+// The APIs.
+const (
+	Simple API = iota // data-api §2, §4
+	Relay             // data-api §3
+)
+
+// String is the API's name in addresses and request ids.
+func (a API) String() string {
+	if a == Relay {
+		return "relay"
+	}
+	return "simple"
+}
+
+// project is what is kept of a release, whatever API asks.
+type project struct {
+	apis        [2]Schema // by API
 	model       *datamodel.DataModel
 	layout      *relational.Layout
 	permissions Permissions
@@ -35,6 +60,7 @@ type Schema struct {
 	relations []*datamodel.Relation // by name
 	enums     []*datamodel.Enum     // by name; only those that a field uses
 	resolvers []*Resolver           // by field name
+	renamed   map[*Resolver]string  // payload types whose name the Relay API has otherwise; nil as a rule
 	scalars   scalarSet             // those that the API names
 	user      *model                // the type User, if there is one
 }
@@ -47,11 +73,15 @@ type model struct {
 	fields []*datamodel.Field // by name
 }
 
-// Compile makes the schema of a release. It refuses a model whose generated names
-// meet each other (data-api LQ-D08) and resolvers that take a name which is in
-// use (platform §2.9); the error is a *Conflict.
+// Compile makes the Simple API's schema of a release; For gives the other. It
+// refuses a model whose generated names meet each other in one of them (data-api
+// LQ-D08) and resolvers that take a name which is in use (platform §2.9); the
+// error is a *Conflict.
 func Compile(in Input) (*Schema, error) {
-	s := &Schema{model: in.Model, layout: in.Layout, permissions: in.Permissions}
+	s := &project{model: in.Model, layout: in.Layout, permissions: in.Permissions}
+	for api := range s.apis {
+		s.apis[api] = Schema{project: s, api: API(api)} //nolint:gosec // two
+	}
 	slab := make([]model, len(in.Model.Types))
 	s.positions = make([]*model, len(slab))
 	for i, t := range in.Model.Types {
@@ -66,11 +96,20 @@ func Compile(in Input) (*Schema, error) {
 	s.resolvers = sorted(in.Resolvers, func(r *Resolver) string { return r.Field.Name })
 	s.user = s.modelNamed(userType)
 	s.collectLeaves()
-	if err := s.checkNames(); err != nil {
-		return nil, err
+	for i := range s.apis {
+		if err := s.apis[i].checkNames(); err != nil {
+			return nil, err
+		}
 	}
-	return s, nil
+	return &s.apis[Simple], nil
 }
+
+// For is the schema of one API of the same release. It is always the same
+// pointer, so that it can stand for the schema in the keys of caches.
+func (s *Schema) For(api API) *Schema { return &s.apis[api] }
+
+// API says which of the two this schema is.
+func (s *Schema) API() API { return s.api }
 
 func sorted[T any](list []T, name func(T) string) []T {
 	list = slices.Clone(list)
@@ -79,7 +118,7 @@ func sorted[T any](list []T, name func(T) string) []T {
 }
 
 // collectLeaves finds the enums and scalars that the API names.
-func (s *Schema) collectLeaves() {
+func (s *project) collectLeaves() {
 	s.scalars.add(datamodel.ID)      // node(id:)
 	s.scalars.add(datamodel.String)  // introspection
 	s.scalars.add(datamodel.Boolean) // introspection, directives
@@ -137,29 +176,31 @@ func (c *Conflict) Error() string {
 // part, it is the one to blame.
 func (s *Schema) checkNames() error {
 	taken := make(names, 16*len(s.models)+16)
-	for _, reserved := range [][]string{customScalars, builtInScalars, {queryName, mutationName, subscriptionName, mutationKindName, queryMetaName}} {
+	own := []string{subscriptionName, mutationKindName, queryMetaName}
+	if s.api == Relay {
+		own = []string{viewerName, pageInfoName}
+	}
+	for _, reserved := range [][]string{customScalars, builtInScalars, {queryName, mutationName}, own} {
 		for _, name := range reserved { // also where this project does not use them
 			taken.add(name)
 		}
 	}
 	for d := range s.definitions() {
 		switch d.form {
-		case formNode, formEnum, formModel, formRelationPayload, formCreate, formUpdate, formNested, formFilter, formOrderBy,
-			formPreviousValues, formSubscriptionPayload, formSubscriptionFilter, formSubscriptionFilterNode:
-			if !taken.add(d.name) {
-				return &Conflict{Name: d.name}
-			}
+		case formQuery, formMutation, formSubscription, formViewer, formPageInfo, formScalar, formMutationKind, formQueryMeta, formResolverPayload:
+			continue // reserved above, or judged below
+		}
+		if !taken.add(d.name) {
+			return &Conflict{Name: d.name}
 		}
 	}
-	for _, r := range s.resolvers {
-		if !taken.add(r.Payload.Name) {
-			return &Conflict{Name: r.Payload.Name, Resolver: r.Function, Payload: true}
-		}
+	if err := s.checkPayloads(taken); err != nil {
+		return err
 	}
 	for _, root := range []struct {
 		form form
 		name string
-	}{{formQuery, queryName}, {formMutation, mutationName}} {
+	}{{s.readForm(), s.readName()}, {formMutation, mutationName}} {
 		clear(taken)
 		for name, meaning := range s.roots(root.form) {
 			if meaning.Kind != RootResolver && !taken.add(name) {
@@ -172,7 +213,19 @@ func (s *Schema) checkNames() error {
 			}
 		}
 	}
+	for root := range s.relationRoots() {
+		clear(taken)
+		d := relationDefinition(root)
+		for f := range s.fields(d) {
+			if !taken.add(f.name) {
+				return &Conflict{Name: d.name + "." + f.name}
+			}
+		}
+	}
 	for _, m := range s.models {
+		if s.api == Relay && m.Field(mutationIDField) != nil {
+			return &Conflict{Name: typeName(formUpdateInput, m) + "." + mutationIDField}
+		}
 		for key := range s.inputKeys(inputs{form: inputsUpdate, model: m}) {
 			if key.Kind != InputConnect && key.Kind != InputConnectMany {
 				continue
@@ -183,6 +236,39 @@ func (s *Schema) checkNames() error {
 		}
 	}
 	return nil
+}
+
+// checkPayloads judges the names of the resolvers' payload types. A name that is
+// free in the Simple API is one that a service may use, and services do use
+// CreatePostPayload: where the Relay API has it for itself, the resolver's gets an
+// underscore there, as fields of payloads do (data-api §3.3).
+func (s *Schema) checkPayloads(taken names) error {
+	for _, r := range s.resolvers {
+		name := r.Payload.Name
+		for !taken.add(name) {
+			if s.api == Simple {
+				return &Conflict{Name: name, Resolver: r.Function, Payload: true}
+			}
+			name += "_"
+		}
+		if name != r.Payload.Name {
+			if s.renamed == nil {
+				s.renamed = map[*Resolver]string{}
+			}
+			s.renamed[r] = name
+		}
+	}
+	return nil
+}
+
+// PayloadName is the name of a resolver's payload type in this API.
+func (s *Schema) PayloadName(r *Resolver) string {
+	if s.api == Relay {
+		if name, ok := s.renamed[r]; ok {
+			return name
+		}
+	}
+	return r.Payload.Name
 }
 
 // names is a set of names.
@@ -207,21 +293,21 @@ func (s *Schema) Layout() *relational.Layout { return s.layout }
 func (s *Schema) Open() bool { return s.permissions.Open }
 
 // modelOf is what is kept of a type.
-func (s *Schema) modelOf(t *datamodel.Type) *model { return s.positions[t.Index] }
+func (s *project) modelOf(t *datamodel.Type) *model { return s.positions[t.Index] }
 
-func (s *Schema) modelNamed(name string) *model {
+func (s *project) modelNamed(name string) *model {
 	return find(s.models, name, func(m *model) string { return m.Name })
 }
 
-func (s *Schema) modelOfPlural(name string) *model {
+func (s *project) modelOfPlural(name string) *model {
 	return find(s.plurals, name, func(m *model) string { return m.plural })
 }
 
-func (s *Schema) relationNamed(name string) *datamodel.Relation {
+func (s *project) relationNamed(name string) *datamodel.Relation {
 	return find(s.relations, name, func(r *datamodel.Relation) string { return r.Name })
 }
 
-func (s *Schema) enum(name string) *datamodel.Enum {
+func (s *project) enum(name string) *datamodel.Enum {
 	return find(s.enums, name, func(e *datamodel.Enum) string { return e.Name })
 }
 
@@ -234,7 +320,7 @@ func find[T any](list []*T, name string, nameOf func(*T) string) *T {
 	return list[i]
 }
 
-func (s *Schema) hasResolver(mutation bool) bool {
+func (s *project) hasResolver(mutation bool) bool {
 	return slices.ContainsFunc(s.resolvers, func(r *Resolver) bool { return r.Mutation == mutation })
 }
 

@@ -35,6 +35,20 @@ const (
 	formSubscriptionFilter
 	formSubscriptionFilterNode
 	formIntrospection
+
+	formViewer
+	formPageInfo
+	formConnection
+	formEdge
+	formCreatePayload
+	formUpdatePayload
+	formUpdateOrCreatePayload
+	formDeletePayload
+	formCreateInput
+	formUpdateInput
+	formUpdateOrCreateInput
+	formDeleteInput
+	formRelationInput
 )
 
 // The names that do not depend on a model.
@@ -45,6 +59,8 @@ const (
 	nodeName         = "Node"
 	mutationKindName = "_ModelMutationType"
 	queryMetaName    = "_QueryMeta"
+	viewerName       = "Viewer"
+	pageInfoName     = "PageInfo"
 )
 
 // definition is one type of the API: what a type name means. Only what its form
@@ -55,7 +71,7 @@ type definition struct {
 	name     string
 	model    *model              // the type that it belongs to
 	field    *datamodel.Field    // formNested: the relation field over which nodes are created
-	relation *datamodel.Relation // formRelationPayload
+	relation *datamodel.Relation // formRelationPayload, formRelationInput
 	enum     *datamodel.Enum     // formEnum
 	resolver *Resolver           // formResolverPayload
 	static   *ast.Definition     // formScalar, formIntrospection: the same for every project
@@ -68,28 +84,74 @@ type modelForm struct {
 	prefix, suffix string
 }
 
-// modelForms are in the order of the printed schema (data-api §11.2).
-var modelForms = []modelForm{
-	{formModel, ast.Object, "", ""},
-	{formCreate, ast.InputObject, "Create", ""},
-	{formUpdate, ast.InputObject, "Update", ""},
-	{formFilter, ast.InputObject, "", "Filter"},
-	{formOrderBy, ast.Enum, "", "OrderBy"},
-	{formPreviousValues, ast.Object, "", "PreviousValues"},
-	{formSubscriptionPayload, ast.Object, "", "SubscriptionPayload"},
-	{formSubscriptionFilter, ast.InputObject, "", "SubscriptionFilter"},
-	{formSubscriptionFilterNode, ast.InputObject, "", "SubscriptionFilterNode"},
+// modelForms are, by API, in the order of the printed schema (data-api §11.2,
+// §11.3).
+var modelForms = [...][]modelForm{
+	Simple: {
+		{formModel, ast.Object, "", ""},
+		{formCreate, ast.InputObject, "Create", ""},
+		{formUpdate, ast.InputObject, "Update", ""},
+		{formFilter, ast.InputObject, "", filterSuffix},
+		{formOrderBy, ast.Enum, "", "OrderBy"},
+		{formPreviousValues, ast.Object, "", "PreviousValues"},
+		{formSubscriptionPayload, ast.Object, "", "SubscriptionPayload"},
+		{formSubscriptionFilter, ast.InputObject, "", "SubscriptionFilter"},
+		{formSubscriptionFilterNode, ast.InputObject, "", "SubscriptionFilterNode"},
+	},
+	Relay: {
+		{formModel, ast.Object, "", ""},
+		{formConnection, ast.Object, "", "Connection"},
+		{formEdge, ast.Object, "", "Edge"},
+		{formCreatePayload, ast.Object, "Create", payloadSuffix},
+		{formUpdatePayload, ast.Object, "Update", payloadSuffix},
+		{formUpdateOrCreatePayload, ast.Object, "UpdateOrCreate", payloadSuffix},
+		{formDeletePayload, ast.Object, "Delete", payloadSuffix},
+		{formCreateInput, ast.InputObject, "Create", inputSuffix},
+		{formUpdateInput, ast.InputObject, "Update", inputSuffix},
+		{formUpdateOrCreateInput, ast.InputObject, "UpdateOrCreate", inputSuffix},
+		{formDeleteInput, ast.InputObject, "Delete", inputSuffix},
+		{formCreate, ast.InputObject, "Create", ""},
+		{formUpdate, ast.InputObject, "Update", ""},
+		{formFilter, ast.InputObject, "", filterSuffix},
+		{formOrderBy, ast.Enum, "", "OrderBy"},
+	},
 }
 
+const (
+	filterSuffix  = "Filter"
+	payloadSuffix = "Payload"
+	inputSuffix   = "Input"
+)
+
+// signupName is the input of createUser in the Relay API (data-api §3.3): it was a
+// signup of its own once.
+const signupName = "Signup" + userType + inputSuffix
+
 func (f modelForm) name(m *model) string {
-	if f.form == formFilter {
+	switch {
+	case f.form == formFilter:
 		return m.filter
+	case f.form == formCreateInput && m.Name == userType:
+		return signupName
 	}
 	return f.prefix + m.Name + f.suffix
 }
 
 func (f modelForm) of(m *model) definition {
 	return definition{form: f.form, kind: f.kind, name: f.name(m), model: m}
+}
+
+// find is the model of whose type this is the name.
+func (f modelForm) find(s *Schema, name string) *model {
+	if f.form == formCreateInput && s.user != nil {
+		switch name {
+		case signupName:
+			return s.user
+		case f.prefix + userType + f.suffix:
+			return nil
+		}
+	}
+	return s.modelBetween(name, f.prefix, f.suffix)
 }
 
 // has says whether the form exists for the model: an input type without fields
@@ -100,9 +162,11 @@ func (s *Schema) has(f form, m *model) bool {
 
 // typeName is the name of a model's type of the given form.
 func typeName(f form, m *model) string {
-	for _, candidate := range modelForms {
-		if candidate.form == f {
-			return candidate.name(m)
+	for _, forms := range modelForms {
+		for _, candidate := range forms {
+			if candidate.form == f {
+				return candidate.name(m)
+			}
 		}
 	}
 	panic("compiledschema: not a form of models")
@@ -130,13 +194,21 @@ func payloadName(kind RootKind, r *datamodel.Relation) string {
 	return strings.ToUpper(rootPrefix(kind)[:1]) + rootPrefix(kind)[1:] + r.Name + payloadSuffix
 }
 
-const payloadSuffix = "Payload"
+// relationInputName is the name of a relation mutation's input type in the Relay
+// API. That of set begins like that of addTo: the name is in the artifacts of all
+// clients (LQ-D39).
+func relationInputName(kind RootKind, r *datamodel.Relation) string {
+	if kind == RootSet {
+		kind = RootAddTo
+	}
+	return strings.ToUpper(rootPrefix(kind)[:1]) + rootPrefix(kind)[1:] + r.Name + r.A().Type.Name + inputSuffix
+}
 
 // definitions are all types of the API in the order of the printed schema
 // (data-api §11.2), without the types that GraphQL itself defines.
 func (s *Schema) definitions() iter.Seq[definition] {
 	return func(yield func(definition) bool) {
-		for _, name := range []string{queryName, mutationName, subscriptionName, nodeName} {
+		for _, name := range []string{queryName, mutationName, subscriptionName, nodeName, viewerName, pageInfoName} {
 			if d, ok := s.fixed(name); ok && !yield(d) {
 				return
 			}
@@ -156,21 +228,27 @@ func (s *Schema) definitions() iter.Seq[definition] {
 				return
 			}
 		}
-		for _, f := range modelForms {
+		for _, f := range modelForms[s.api] {
 			for _, m := range s.models {
 				if s.has(f.form, m) && !yield(f.of(m)) {
 					return
 				}
 			}
 			switch f.form {
-			case formModel: // payloads stand between the models and their inputs
+			case formModel: // these payloads stand behind the models
 				for _, r := range s.resolvers {
-					if !yield(resolverDefinition(r)) {
+					if !yield(s.resolverDefinition(r)) {
 						return
 					}
 				}
 				for root := range s.relationRoots() {
 					if !yield(relationDefinition(root)) {
+						return
+					}
+				}
+			case formDeleteInput:
+				for root := range s.relationRoots() {
+					if !yield(relationInputDefinition(root)) {
 						return
 					}
 				}
@@ -219,30 +297,38 @@ func enumDefinition(e *datamodel.Enum) definition {
 	return definition{form: formEnum, kind: ast.Enum, name: e.Name, enum: e}
 }
 
-func resolverDefinition(r *Resolver) definition {
-	return definition{form: formResolverPayload, kind: ast.Object, name: r.Payload.Name, resolver: r}
+func (s *Schema) resolverDefinition(r *Resolver) definition {
+	return definition{form: formResolverPayload, kind: ast.Object, name: s.PayloadName(r), resolver: r}
 }
 
 func relationDefinition(root Root) definition {
 	return definition{form: formRelationPayload, kind: ast.Object, name: payloadName(root.Kind, root.Relation), relation: root.Relation}
 }
 
+func relationInputDefinition(root Root) definition {
+	return definition{form: formRelationInput, kind: ast.InputObject, name: relationInputName(root.Kind, root.Relation), relation: root.Relation}
+}
+
 // fixed looks up the types whose names do not depend on a model.
 func (s *Schema) fixed(name string) (definition, bool) {
-	hasModels := len(s.models) > 0
+	hasModels, simple := len(s.models) > 0, s.api == Simple
 	switch name {
 	case queryName:
 		return definition{form: formQuery, kind: ast.Object, name: name}, true
 	case mutationName:
 		return definition{form: formMutation, kind: ast.Object, name: name}, hasModels || s.hasResolver(true)
 	case subscriptionName:
-		return definition{form: formSubscription, kind: ast.Object, name: name}, hasModels
+		return definition{form: formSubscription, kind: ast.Object, name: name}, simple && hasModels
 	case nodeName:
 		return definition{form: formNode, kind: ast.Interface, name: name}, true
 	case mutationKindName:
-		return definition{form: formMutationKind, kind: ast.Enum, name: name}, hasModels
+		return definition{form: formMutationKind, kind: ast.Enum, name: name}, simple && hasModels
 	case queryMetaName:
-		return definition{form: formQueryMeta, kind: ast.Object, name: name}, hasModels
+		return definition{form: formQueryMeta, kind: ast.Object, name: name}, simple && hasModels
+	case viewerName:
+		return definition{form: formViewer, kind: ast.Object, name: name}, !simple
+	case pageInfoName:
+		return definition{form: formPageInfo, kind: ast.Object, name: name}, !simple && hasModels
 	}
 	return definition{}, false
 }
@@ -261,8 +347,8 @@ func (s *Schema) definition(name string) (definition, bool) {
 	if d, ok := s.scalar(name); ok {
 		return d, true
 	}
-	for _, f := range modelForms {
-		if m := s.modelBetween(name, f.prefix, f.suffix); m != nil && s.has(f.form, m) {
+	for _, f := range modelForms[s.api] {
+		if m := f.find(s, name); m != nil && s.has(f.form, m) {
 			return f.of(m), true
 		}
 	}
@@ -270,15 +356,22 @@ func (s *Schema) definition(name string) (definition, bool) {
 		return enumDefinition(e), true
 	}
 	for _, r := range s.resolvers {
-		if r.Payload.Name == name {
-			return resolverDefinition(r), true
+		if s.PayloadName(r) == name {
+			return s.resolverDefinition(r), true
 		}
 	}
 	if d, ok := s.relationPayload(name); ok {
 		return d, true
 	}
+	if d, ok := s.relationInput(name); ok {
+		return d, true
+	}
 	return s.nested(name)
 }
+
+// isNode says that a type implements Node. Viewer does, so that clients can fetch
+// it again by its id (LQ-D37).
+func (d definition) isNode() bool { return d.form == formModel || d.form == formViewer }
 
 // modelBetween finds the model whose name stands between prefix and suffix.
 func (s *Schema) modelBetween(name, prefix, suffix string) *model {
@@ -304,6 +397,20 @@ func (s *Schema) relationPayload(name string) (definition, bool) {
 	}
 	d := relationDefinition(root)
 	return d, d.name == name
+}
+
+// relationInput finds the relation whose input type has the name, by trying the
+// relations whose mutations the name can begin with.
+func (s *Schema) relationInput(name string) (definition, bool) {
+	if s.api != Relay || !strings.HasSuffix(name, inputSuffix) {
+		return definition{}, false
+	}
+	for root := range s.relationRoots() {
+		if strings.HasSuffix(name[:len(name)-len(inputSuffix)], root.Relation.A().Type.Name) && relationInputName(root.Kind, root.Relation) == name {
+			return relationInputDefinition(root), true
+		}
+	}
+	return definition{}, false
 }
 
 // nested finds the relation field that a nested create type is for, by trying

@@ -16,6 +16,7 @@
 //	builtin.go       what GraphQL itself defines
 //	roots.go         the fields of Query, Mutation and Subscription
 //	members.go       the fields of the other object types
+//	relay.go         mutations of the Relay API: their inputs and payloads
 //	inputs.go        arguments and input fields
 //	filters.go       the operators of filters
 //	materialize.go   the small schema of one document
@@ -26,9 +27,9 @@
 //	release.go       a release as it is stored, and cache.go the schemas in use
 //
 // The rules that generate names and types are written once, as forms and
-// sequences; lookups, SDL, introspection and materialisation all read those. The
-// Relay API will be a second set of root, member and input forms over the same
-// model.
+// sequences; lookups, SDL, introspection and materialisation all read those. A
+// release has two APIs, Simple and Relay: two views of one project, which differ
+// in the forms they use (Schema.For).
 //
 // Callers: the control plane compiles before it publishes a release; the
 // operation stage validates; the planner asks for the meaning of names.

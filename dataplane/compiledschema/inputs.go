@@ -19,6 +19,8 @@ type inputs struct {
 	relation *datamodel.Relation // inputsRelation; inputsCreate: to-one fields over it are left out
 	resolver *Resolver
 	static   ast.ArgumentDefinitionList
+	name     string // inputsInput: the type of the one argument
+	wrapped  bool   // the fields of a Relay input: clientMutationId comes last
 }
 
 type inputForm uint8
@@ -33,6 +35,7 @@ const (
 	inputsUpdate
 	inputsUpdateOrCreate
 	inputsRelation
+	inputsInput
 	inputsSubscription
 	inputsFilter
 	inputsSubscriptionFilter
@@ -64,6 +67,16 @@ func (s *Schema) inputsOf(d definition) inputs {
 		return createInputs(d.model)
 	case formUpdate:
 		return inputs{form: inputsUpdate, model: d.model}
+	case formCreateInput:
+		return wrapped(createInputs(d.model))
+	case formUpdateInput:
+		return wrapped(inputs{form: inputsUpdate, model: d.model})
+	case formUpdateOrCreateInput:
+		return wrapped(inputs{form: inputsUpdateOrCreate, model: d.model})
+	case formDeleteInput:
+		return wrapped(inputs{form: inputsID})
+	case formRelationInput:
+		return wrapped(inputs{form: inputsRelation, relation: d.relation})
 	case formNested:
 		return s.nestedInputs(d.field)
 	case formFilter:
@@ -76,8 +89,31 @@ func (s *Schema) inputsOf(d definition) inputs {
 	return inputs{}
 }
 
+// wrapped makes the arguments of a mutation the fields of its Relay input.
+func wrapped(in inputs) inputs {
+	in.wrapped = true
+	return in
+}
+
+// mutationID is what every Relay input has (data-api §3.3).
+var mutationID = input{name: mutationIDField, typ: coercion.Ref{Name: "String", Wrap: coercion.Required}}
+
 // inputs lists the values in order.
 func (s *Schema) inputs(in inputs) iter.Seq[input] {
+	if !in.wrapped {
+		return s.ownInputs(in)
+	}
+	return func(yield func(input) bool) {
+		for one := range s.ownInputs(in) {
+			if !yield(one) {
+				return
+			}
+		}
+		yield(mutationID)
+	}
+}
+
+func (s *Schema) ownInputs(in inputs) iter.Seq[input] {
 	return func(yield func(input) bool) {
 		switch in.form {
 		case inputsCreate, inputsUpdate:
@@ -138,6 +174,8 @@ func (s *Schema) fewInputs(in inputs, dst []input) []input {
 	switch in.form {
 	case inputsID:
 		add("id", "ID", coercion.Required)
+	case inputsInput: // data-api §3.3
+		add("input", in.name, coercion.Required)
 	case inputsToOne: // data-api §2.2
 		add("filter", in.model.filter, coercion.Nullable)
 	case inputsList: // data-api §2.4
@@ -174,6 +212,9 @@ func (s *Schema) fewInputs(in inputs, dst []input) []input {
 
 // input looks one value up.
 func (s *Schema) input(in inputs, name string) (input, bool) {
+	if in.wrapped && name == mutationIDField {
+		return mutationID, true
+	}
 	switch in.form {
 	case inputsNone:
 		return input{}, false

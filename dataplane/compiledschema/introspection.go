@@ -237,6 +237,20 @@ func (s *Schema) allDefinitions() iter.Seq[definition] {
 	}
 }
 
+// nodes are the types that implement Node.
+func (s *Schema) nodes() iter.Seq[definition] {
+	return func(yield func(definition) bool) {
+		if d, ok := s.fixed(viewerName); ok && !yield(d) {
+			return
+		}
+		for _, m := range s.models {
+			if !yield(definition{form: formModel, kind: ast.Object, name: m.Name, model: m}) {
+				return
+			}
+		}
+	}
+}
+
 // named writes the type of a name, or null.
 func (w *introspector) named(name string, fields []selected) {
 	if d, ok := w.schema.definition(name); ok {
@@ -283,13 +297,13 @@ func (w *introspector) definition(d definition, fields []selected) {
 		case f.name == "fields" && isComposite(d.kind):
 			list(w, s.fields(d), func(one field) { w.field(one, f.below) })
 		case f.name == "interfaces" && isComposite(d.kind):
-			if d.form == formModel {
+			if d.isNode() {
 				list(w, values(nodeInterfaces), func(name string) { w.named(name, f.below) })
 			} else {
 				w.out = append(w.out, "[]"...)
 			}
 		case f.name == "possibleTypes" && d.kind == ast.Interface:
-			list(w, values(s.models), func(m *model) { w.named(m.Name, f.below) })
+			list(w, s.nodes(), func(d definition) { w.definition(d, f.below) })
 		case f.name == "enumValues" && d.kind == ast.Enum:
 			list(w, s.values(d), func(v enumValue) { w.enumValue(v, f.below) })
 		case f.name == "inputFields" && d.kind == ast.InputObject:

@@ -165,5 +165,6 @@ func TestIntrospectionIsThatOfThePrintedSchema(t *testing.T) {
 	}
 	for _, s := range corpus(t) {
 		sameAnswers(t, o, s.schema, s.id, full)
+		sameAnswers(t, o, s.schema.For(Relay), s.id+" relay", full[:1])
 	}
 }

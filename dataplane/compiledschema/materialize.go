@@ -95,7 +95,7 @@ func (m *materializer) typ(name string) *made {
 		}
 		m.possible(name, t.def)
 	case d.kind == ast.Object:
-		if d.form == formModel {
+		if d.isNode() {
 			t.def.Interfaces = nodeInterfaces
 			m.possible(nodeName, t.def)
 		}

@@ -45,6 +45,9 @@ func (s *Schema) Member(t *datamodel.Type, name string) (Member, bool) {
 	if f := t.Field(name); f != nil {
 		return Member{Kind: memberKind(f), Field: f}, true
 	}
+	if s.api == Relay { // counts are part of connections
+		return Member{}, false
+	}
 	if !strings.HasPrefix(name, metaPrefix) || !strings.HasSuffix(name, metaSuffix) || len(name) <= len(metaPrefix)+len(metaSuffix) {
 		return Member{}, false
 	}
@@ -66,14 +69,17 @@ func memberKind(f *datamodel.Field) MemberKind {
 	}
 }
 
-// members are the fields of a model type in order: those of the type, then the
-// counts of its to-many fields (data-api §2.2).
-func (m *model) members() iter.Seq[Member] {
+// members are the fields of a model type in order: those of the type, then, in
+// the Simple API, the counts of its to-many fields (data-api §2.2).
+func (s *Schema) members(m *model) iter.Seq[Member] {
 	return func(yield func(Member) bool) {
 		for _, f := range m.fields {
 			if !yield(Member{Kind: memberKind(f), Field: f}) {
 				return
 			}
+		}
+		if s.api == Relay {
+			return
 		}
 		for _, f := range m.fields {
 			if f.IsRelation() && f.List && !yield(Member{Kind: MemberMeta, Field: f}) {
@@ -92,7 +98,11 @@ func (s *Schema) memberField(member Member) field {
 		return field{name: f.Name, typ: coercion.Ref{Name: target.Name, Wrap: wrapOf(f)}, args: inputs{form: inputsToOne, model: target}}
 	case MemberToMany:
 		target := s.modelOf(f.Target())
-		return field{name: f.Name, typ: coercion.Ref{Name: target.Name, Wrap: coercion.ListOf}, args: listInputs(target)}
+		typ := coercion.Ref{Name: target.Name, Wrap: coercion.ListOf}
+		if s.api == Relay {
+			typ = coercion.Ref{Name: typeName(formConnection, target)}
+		}
+		return field{name: f.Name, typ: typ, args: listInputs(target)}
 	case MemberMeta:
 		return field{
 			name: metaPrefix + f.Name + metaSuffix,
@@ -141,14 +151,14 @@ func (s *Schema) RelationNames(r *datamodel.Relation) (aName, bName string) {
 func (s *Schema) fields(d definition) iter.Seq[field] {
 	return func(yield func(field) bool) {
 		switch d.form {
-		case formQuery, formMutation, formSubscription:
+		case formQuery, formMutation, formSubscription, formViewer:
 			for name, root := range s.roots(d.form) {
 				if !yield(s.rootField(name, root)) {
 					return
 				}
 			}
 		case formModel:
-			for member := range d.model.members() {
+			for member := range s.members(d.model) {
 				if !yield(s.memberField(member)) {
 					return
 				}
@@ -168,6 +178,12 @@ func (s *Schema) fields(d definition) iter.Seq[field] {
 		case formIntrospection:
 			for _, f := range d.static.Fields {
 				if !yield(staticField(f)) {
+					return
+				}
+			}
+		case formCreatePayload, formUpdatePayload, formUpdateOrCreatePayload, formDeletePayload, formRelationPayload:
+			for p := range s.payloadFields(d) {
+				if !yield(s.payloadField(d, p)) {
 					return
 				}
 			}
@@ -198,10 +214,21 @@ func (s *Schema) fixedFields(d definition) []field {
 			named("updatedFields", "String", coercion.ListOf),
 			named("previousValues", typeName(formPreviousValues, d.model), coercion.Nullable),
 		}
-	case formRelationPayload: // data-api §2.9: the node of side A first
-		a, b := d.relation.A(), d.relation.B()
-		aName, bName := s.RelationNames(d.relation)
-		return []field{named(bName, a.Type.Name, coercion.Nullable), named(aName, b.Type.Name, coercion.Nullable)}
+	case formPageInfo: // data-api §3.2
+		return []field{
+			named("hasNextPage", "Boolean", coercion.Required),
+			named("hasPreviousPage", "Boolean", coercion.Required),
+			named("startCursor", "String", coercion.Nullable),
+			named("endCursor", "String", coercion.Nullable),
+		}
+	case formConnection:
+		return []field{
+			named("pageInfo", pageInfoName, coercion.Required),
+			named("edges", typeName(formEdge, d.model), coercion.NullableItemsOf),
+			named("count", "Int", coercion.Required),
+		}
+	case formEdge:
+		return []field{named("node", d.model.Name, coercion.Required), named("cursor", "String", coercion.Required)}
 	}
 	return nil
 }
@@ -209,7 +236,7 @@ func (s *Schema) fixedFields(d definition) []field {
 // field looks a field of an object or interface type up.
 func (s *Schema) field(d definition, name string) (field, bool) {
 	switch d.form {
-	case formQuery, formMutation, formSubscription:
+	case formQuery, formMutation, formSubscription, formViewer:
 		if d.form == formQuery {
 			if f, ok := metaFields[name]; ok {
 				return f, true

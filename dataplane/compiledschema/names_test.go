@@ -89,7 +89,7 @@ func TestNamesAreFound(t *testing.T) {
 			if d, ok := c.schema.definition(no); ok {
 				t.Errorf("%s: %q is %+v", c.name, no, d)
 			}
-			for _, lookup := range []func(string) (Root, bool){c.schema.QueryRoot, c.schema.MutationRoot, c.schema.SubscriptionRoot} {
+			for _, lookup := range []func(string) (Root, bool){c.schema.QueryRoot, c.schema.MutationRoot, c.schema.SubscriptionRoot, c.schema.ViewerRoot} {
 				if root, ok := lookup(no); ok {
 					t.Errorf("%s: %q is %+v", c.name, no, root)
 				}
@@ -151,6 +151,7 @@ func TestNamesOfRandomModels(t *testing.T) {
 		}
 		compiled++
 		checkNames(t, s)
+		checkNames(t, s.For(Relay))
 	})
 	t.Logf("%d compiled, %d refused", compiled, refused)
 }

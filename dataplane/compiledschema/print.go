@@ -44,7 +44,7 @@ var keywords = map[ast.DefinitionKind]string{
 
 func (p *printer) definition(d definition) {
 	p.text("\n", keywords[d.kind], d.name)
-	if d.form == formModel {
+	if d.isNode() {
 		p.text(" implements ", nodeName)
 	}
 	switch d.kind {

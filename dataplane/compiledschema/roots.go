@@ -8,7 +8,8 @@ import (
 	"icehouse/dataplane/datamodel"
 )
 
-// RootKind is what a field of Query, Mutation or Subscription does (data-api §2.1).
+// RootKind is what a field of Query, Mutation, Subscription or, in the Relay API,
+// Viewer does (data-api §2.1, §3.1).
 type RootKind uint8
 
 // The kinds, with the fields that have them.
@@ -28,7 +29,12 @@ const (
 	RootAddTo                          // addToPostAuthor
 	RootRemoveFrom                     // removeFromPostAuthor
 	RootSubscription                   // Post, on Subscription
+	RootViewer                         // viewer, on Query of the Relay API
+	RootViewerID                       // id, on Viewer
 )
+
+// ViewerID is the id of the one Viewer.
+const ViewerID = "viewer-fixed"
 
 // Root is the meaning of a root field. Type is set for fields of a type, Relation
 // for relation mutations, Resolver for resolver functions.
@@ -47,13 +53,15 @@ type rootForm struct {
 	plural         bool
 }
 
-// The forms in field order (data-api §2.1).
+// The forms in field order (data-api §2.1, §3.1). In the Relay API user stands
+// between those of Viewer.
 var (
 	queryForms = []rootForm{
 		{kind: RootAll, prefix: "all", plural: true},
 		{kind: RootMeta, prefix: "_all", suffix: "Meta", plural: true},
 		{kind: RootOne},
 	}
+	viewerForms       = []rootForm{queryForms[0], queryForms[2]}
 	typeMutationForms = []rootForm{
 		{kind: RootCreate, prefix: "create"},
 		{kind: RootUpdate, prefix: "update"},
@@ -70,10 +78,28 @@ var (
 )
 
 const (
-	nodeField = "node"
-	userField = "user"
-	userType  = "User"
+	nodeField   = "node"
+	userField   = "user"
+	userType    = "User"
+	viewerField = "viewer"
+	idField     = "id"
 )
+
+// readForm and readName are the type whose fields read the project's data: Query,
+// in the Relay API Viewer.
+func (s *Schema) readForm() form {
+	if s.api == Relay {
+		return formViewer
+	}
+	return formQuery
+}
+
+func (s *Schema) readName() string {
+	if s.api == Relay {
+		return viewerName
+	}
+	return queryName
+}
 
 // rootPrefix is how the fields of a relation mutation begin.
 func rootPrefix(kind RootKind) string {
@@ -90,10 +116,28 @@ func (s *Schema) QueryRoot(name string) (Root, bool) {
 	switch {
 	case name == nodeField:
 		return Root{Kind: RootNode}, true
+	case s.api == Relay:
+		return Root{Kind: RootViewer}, name == viewerField
 	case name == userField && s.user != nil:
 		return Root{Kind: RootUser, Type: s.user.Type}, true
 	}
 	if root, ok := s.typeRoot(queryForms, name); ok {
+		return root, true
+	}
+	return s.resolverRoot(false, name)
+}
+
+// ViewerRoot looks a field of Viewer up.
+func (s *Schema) ViewerRoot(name string) (Root, bool) {
+	switch {
+	case s.api != Relay:
+		return Root{}, false
+	case name == idField:
+		return Root{Kind: RootViewerID}, true
+	case name == userField && s.user != nil:
+		return Root{Kind: RootUser, Type: s.user.Type}, true
+	}
+	if root, ok := s.typeRoot(viewerForms, name); ok {
 		return root, true
 	}
 	return s.resolverRoot(false, name)
@@ -116,6 +160,9 @@ func (s *Schema) MutationRoot(name string) (Root, bool) {
 
 // SubscriptionRoot looks a field of Subscription up.
 func (s *Schema) SubscriptionRoot(name string) (Root, bool) {
+	if s.api == Relay {
+		return Root{}, false
+	}
 	return s.typeRoot(subscriptionForms, name)
 }
 
@@ -206,6 +253,10 @@ func (s *Schema) roots(f form) iter.Seq2[string, Root] {
 		}
 		switch f {
 		case formQuery:
+			if s.api == Relay {
+				_ = yield(viewerField, Root{Kind: RootViewer}) && yield(nodeField, Root{Kind: RootNode})
+				return
+			}
 			if !typeRoots(queryForms, false) || !resolverRoots(false) {
 				return
 			}
@@ -213,6 +264,13 @@ func (s *Schema) roots(f form) iter.Seq2[string, Root] {
 				return
 			}
 			yield(nodeField, Root{Kind: RootNode})
+		case formViewer:
+			if !typeRoots(viewerForms[:1], false) ||
+				s.user != nil && !yield(userField, Root{Kind: RootUser, Type: s.user.Type}) ||
+				!typeRoots(viewerForms[1:], false) || !resolverRoots(false) {
+				return
+			}
+			yield(idField, Root{Kind: RootViewerID})
 		case formMutation:
 			if !typeRoots(typeMutationForms, true) {
 				return
@@ -238,6 +296,8 @@ func (s *Schema) root(f form, name string) (Root, bool) {
 	switch f {
 	case formQuery:
 		return s.QueryRoot(name)
+	case formViewer:
+		return s.ViewerRoot(name)
 	case formMutation:
 		return s.MutationRoot(name)
 	default:
@@ -248,7 +308,8 @@ func (s *Schema) root(f form, name string) (Root, bool) {
 // RootType is the type of a root field's value, as __typename and the SDL name it.
 func (s *Schema) RootType(root Root) coercion.Ref { return s.rootField("", root).typ }
 
-// rootField is the type and the arguments of a root field (data-api §2.1).
+// rootField is the type and the arguments of a root field (data-api §2.1, §3.1,
+// §3.3).
 func (s *Schema) rootField(name string, root Root) field {
 	f := field{name: name}
 	var m *model
@@ -259,6 +320,9 @@ func (s *Schema) rootField(name string, root Root) field {
 	switch root.Kind {
 	case RootAll:
 		f.typ.Wrap, f.args = coercion.RequiredListOf, listInputs(m)
+		if s.api == Relay {
+			f.typ = coercion.Ref{Name: typeName(formConnection, m), Wrap: coercion.Required}
+		}
 	case RootMeta:
 		f.typ, f.args = coercion.Ref{Name: queryMetaName, Wrap: coercion.Required}, listInputs(m)
 	case RootOne:
@@ -266,21 +330,42 @@ func (s *Schema) rootField(name string, root Root) field {
 	case RootNode:
 		f.typ.Name, f.args = nodeName, inputs{form: inputsID}
 	case RootUser:
+	case RootViewer:
+		f.typ = coercion.Ref{Name: viewerName, Wrap: coercion.Required}
+	case RootViewerID:
+		f.typ = coercion.Ref{Name: "ID", Wrap: coercion.Required}
 	case RootResolver:
 		r := root.Resolver
 		f.typ, f.args, f.description = r.Field.Type, inputs{form: inputsResolver, resolver: r}, r.Function
-	case RootCreate:
-		f.args = createInputs(m)
-	case RootUpdate:
-		f.args = inputs{form: inputsUpdate, model: m}
-	case RootUpdateOrCreate:
-		f.args = inputs{form: inputsUpdateOrCreate, model: m}
-	case RootDelete:
-		f.args = inputs{form: inputsID}
+		f.typ.Name = s.PayloadName(r)
 	case RootSubscription:
 		f.typ.Name, f.args = typeName(formSubscriptionPayload, m), inputs{form: inputsSubscription, model: m}
-	default: // relation mutations
-		f.typ.Name, f.args = payloadName(root.Kind, root.Relation), inputs{form: inputsRelation, relation: root.Relation}
+	default:
+		if s.api == Relay {
+			f.typ, f.args = s.payloadType(root), inputs{form: inputsInput, name: s.inputName(root)}
+			break
+		}
+		if root.Relation != nil {
+			f.typ.Name = payloadName(root.Kind, root.Relation)
+		}
+		f.args = s.mutationInputs(root)
 	}
 	return f
+}
+
+// mutationInputs are what a mutation is told: its arguments, in the Relay API the
+// fields of its input.
+func (s *Schema) mutationInputs(root Root) inputs {
+	switch root.Kind {
+	case RootCreate:
+		return createInputs(s.modelOf(root.Type))
+	case RootUpdate:
+		return inputs{form: inputsUpdate, model: s.modelOf(root.Type)}
+	case RootUpdateOrCreate:
+		return inputs{form: inputsUpdateOrCreate, model: s.modelOf(root.Type)}
+	case RootDelete:
+		return inputs{form: inputsID}
+	default:
+		return inputs{form: inputsRelation, relation: root.Relation}
+	}
 }
