@@ -23,6 +23,14 @@ func Evaluate(d Data, q *relational.Query, args []any) string {
 type evaluator struct {
 	data Data
 	args []any
+	page *page // the page that an object is about
+}
+
+// page is the rows of a page, and whether the list goes on where it was cut.
+type page struct {
+	table *relational.Table
+	rows  []RowData
+	more  bool
 }
 
 func (e *evaluator) arg(n relational.Arg) any { return e.args[n-1] }
@@ -62,6 +70,36 @@ func (e *evaluator) value(v relational.Value, row RowData, table *relational.Tab
 				return text
 			}
 		}
+	case relational.Argument:
+		text, _ := e.arg(v.Arg).(string)
+		return quote(text)
+	case relational.When:
+		if e.arg(v.Arg) == v.Is {
+			return e.object(v.Fields, row, table)
+		}
+	case *relational.Page:
+		all := *v.Select
+		all.Limit = 0
+		outer := e.page
+		e.page = &page{table: v.Select.Table, rows: e.list(v.Select, row)}
+		e.page.more = len(e.list(&all, row)) > len(e.page.rows)
+		text := e.object(v.Fields, row, table)
+		e.page = outer
+		return text
+	case relational.PageRows:
+		parts := []string{}
+		for _, r := range e.page.rows {
+			parts = append(parts, e.object(v.Fields, r, e.page.table))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case relational.PageCursor:
+		if n := len(e.page.rows); n > 0 && v.Last {
+			return output(e.page.rows[n-1][e.page.table.ID], relational.KindID)
+		} else if n > 0 {
+			return output(e.page.rows[0][e.page.table.ID], relational.KindID)
+		}
+	case relational.PageMore:
+		return strconv.FormatBool(e.page.more)
 	}
 	return "null"
 }

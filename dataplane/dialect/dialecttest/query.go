@@ -47,15 +47,19 @@ func (g *querier) table() *relational.Table {
 }
 
 func (g *querier) root() relational.Value {
-	switch g.n("root", 5) {
+	switch g.n("root", 7) {
 	case 0:
 		return &relational.Count{Select: g.selection(g.table(), nil)}
 	case 1:
-		return &relational.FirstOf{Options: []*relational.One{g.one(g.table(), nil, 2), g.one(g.table(), nil, 2)}}
+		return &relational.FirstOf{Options: []relational.Value{g.when(), g.one(g.table(), nil, 2), g.one(g.table(), nil, 2)}}
 	case 2:
 		return g.one(g.table(), nil, 3)
 	case 3:
 		return relational.Literal{JSON: `"it's"`}
+	case 4:
+		return relational.Argument{Arg: g.arg(relational.ArgText, false, randomText(g.t))}
+	case 5:
+		return g.page(g.table(), nil, 3)
 	default:
 		table := g.table()
 		return &relational.Many{Select: g.selection(table, nil), Fields: g.fields(table, 3)}
@@ -68,6 +72,41 @@ func (g *querier) one(table *relational.Table, link *relational.Link, depth int)
 		one.Select = &relational.Select{Table: table, Link: link, Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: g.arg(relational.ArgID, false, g.id(table))}}
 	}
 	return one
+}
+
+// when is an object, or none, by what an argument is.
+func (g *querier) when() relational.Value {
+	return relational.When{
+		Arg: g.arg(relational.ArgID, false, rapid.SampledFrom([]string{"it's", "IT'S", ""}).Draw(g.t, "told")), Is: "it's",
+		Fields: []relational.Field{{Key: "x", Value: relational.Literal{JSON: "1"}}},
+	}
+}
+
+// page says all that can be said of a page, in any order and number.
+func (g *querier) page(table *relational.Table, link *relational.Link, depth int) relational.Value {
+	page := &relational.Page{Select: g.selection(table, link)}
+	var about func(inner int) relational.Value
+	about = func(inner int) relational.Value {
+		switch g.n("about", 7) {
+		case 0, 1:
+			return relational.PageMore{}
+		case 2, 3:
+			return relational.PageCursor{Last: rapid.Bool().Draw(g.t, "last")}
+		case 4:
+			return &relational.Count{Select: &relational.Select{Table: table, Link: link, Where: page.Select.Where}}
+		case 5:
+			if inner == 0 {
+				return relational.Literal{JSON: "null"}
+			}
+			return relational.Object{Fields: []relational.Field{{Key: g.key(0), Value: about(inner-1)}, {Key: g.key(1), Value: about(inner-1)}}}
+		default:
+			return relational.PageRows{Fields: g.fields(table, depth-1)}
+		}
+	}
+	for i := range g.n("said", 4) {
+		page.Fields = append(page.Fields, relational.Field{Key: g.key(i), Value: about(1)})
+	}
+	return page
 }
 
 func (g *querier) fields(table *relational.Table, depth int) []relational.Field {
@@ -96,9 +135,11 @@ func (g *querier) value(table *relational.Table, depth int) relational.Value {
 	}
 	f := rapid.SampledFrom(relations).Draw(g.t, "relation")
 	link, target := g.layout.Link(f), g.layout.Table(f.Target())
-	switch g.n("nested", 3) {
+	switch g.n("nested", 4) {
 	case 0:
 		return g.one(target, link, depth-1)
+	case 4:
+		return g.page(target, link, depth)
 	case 1:
 		return &relational.Count{Select: g.selection(target, link)}
 	default:

@@ -12,6 +12,12 @@
 //	  SELECT t1."id", t1."title" FROM "Post" AS t1 WHERE ... ORDER BY ... LIMIT ...
 //	) AS t1
 //
+// Where more is said about a page of a list than its rows, they are put aside once
+// and read from there; one row more than the page has shows that the list goes on:
+//
+//	WITH "page 1" AS MATERIALIZED (SELECT ... ORDER BY ... LIMIT $1 + 1)
+//	SELECT {rows: (... FROM (SELECT * FROM "page 1" LIMIT $1) ...), more: (SELECT count(*) > $1 FROM "page 1")}
+//
 // The derived table carries the alias of the table inside it: an expression on
 // the row reads the same on both sides of the cut.
 package sqlgen

@@ -42,6 +42,8 @@ type Generator struct {
 	engine  Engine
 	args    []relational.ArgType
 	aliases int
+	page    *page // the page that an object is about
+	pages   int
 }
 
 // New starts a statement with these arguments.

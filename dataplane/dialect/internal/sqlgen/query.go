@@ -78,7 +78,7 @@ func (g *Generator) value(v relational.Value, row *Row) string {
 	case *relational.FirstOf:
 		options := make([]string, len(v.Options))
 		for i, o := range v.Options {
-			options[i] = g.one(o, row)
+			options[i] = g.value(o, row)
 		}
 		switch len(options) {
 		case 0:
@@ -87,6 +87,18 @@ func (g *Generator) value(v relational.Value, row *Row) string {
 			return options[0]
 		}
 		return "coalesce(" + strings.Join(options, ", ") + ")"
+	case relational.Argument:
+		return g.engine.Output(g.Arg(v.Arg), relational.KindText)
+	case relational.When:
+		return "CASE WHEN " + g.Arg(v.Arg) + " = " + Text(v.Is) + " THEN " + g.engine.Object(g.members(v.Fields, row)) + " END"
+	case *relational.Page:
+		return g.pageObject(v, row)
+	case relational.PageRows:
+		return g.page.rows(g, v)
+	case relational.PageCursor:
+		return g.page.cursor(g, v)
+	case relational.PageMore:
+		return g.page.more(g)
 	}
 	return g.engine.Literal("null")
 }
