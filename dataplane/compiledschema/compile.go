@@ -223,8 +223,8 @@ func (s *Schema) checkNames() error {
 		}
 	}
 	for _, m := range s.models {
-		if s.api == Relay && m.Field(mutationIDField) != nil {
-			return &Conflict{Name: typeName(formUpdateInput, m) + "." + mutationIDField}
+		if s.api == Relay && m.Field(MutationIDField) != nil {
+			return &Conflict{Name: typeName(formUpdateInput, m) + "." + MutationIDField}
 		}
 		for key := range s.inputKeys(inputs{form: inputsUpdate, model: m}) {
 			if key.Kind != InputConnect && key.Kind != InputConnectMany {

@@ -96,7 +96,7 @@ func wrapped(in inputs) inputs {
 }
 
 // mutationID is what every Relay input has (data-api §3.3).
-var mutationID = input{name: mutationIDField, typ: coercion.Ref{Name: "String", Wrap: coercion.Required}}
+var mutationID = input{name: MutationIDField, typ: coercion.Ref{Name: "String", Wrap: coercion.Required}}
 
 // inputs lists the values in order.
 func (s *Schema) inputs(in inputs) iter.Seq[input] {
@@ -212,7 +212,7 @@ func (s *Schema) fewInputs(in inputs, dst []input) []input {
 
 // input looks one value up.
 func (s *Schema) input(in inputs, name string) (input, bool) {
-	if in.wrapped && name == mutationIDField {
+	if in.wrapped && name == MutationIDField {
 		return mutationID, true
 	}
 	switch in.form {

@@ -8,9 +8,9 @@ import (
 	"icehouse/dataplane/datamodel"
 )
 
-// mutationIDField is what a client gives with a mutation of the Relay API and gets
+// MutationIDField is what a client gives with a mutation of the Relay API and gets
 // back with its payload.
-const mutationIDField = "clientMutationId"
+const MutationIDField = "clientMutationId"
 
 // PayloadKind is what a field of a mutation's payload gives.
 type PayloadKind uint8
@@ -162,7 +162,7 @@ func (s *Schema) payloadField(d definition, p PayloadField) field {
 		if d.model != nil && s.isSignup(d.form == formCreatePayload, d.model.Type) {
 			wrap = coercion.Nullable
 		}
-		return named(mutationIDField, "String", wrap)
+		return named(MutationIDField, "String", wrap)
 	case PayloadDeletedID:
 		return named(deletedIDField, "ID", coercion.Nullable)
 	case PayloadRelated:
@@ -202,5 +202,5 @@ func payloadNode(m *model) string {
 }
 
 func isPayloadName(name string) bool {
-	return name == viewerField || name == mutationIDField || name == edgeField || name == deletedIDField
+	return name == viewerField || name == MutationIDField || name == edgeField || name == deletedIDField
 }

@@ -37,6 +37,30 @@ type (
 	Count struct{ Select *Select }
 	// FirstOf is the first option that is not null, or null.
 	FirstOf struct{ Options []*One }
+	// Argument is an argument that carries a text, as a member of an object.
+	Argument struct{ Arg Arg }
+	// When is one value where an argument is this very text, else another.
+	When struct {
+		Arg        Arg
+		Is         string // known to the plan; never a client's
+		Then, Else Value
+	}
+	// Page is an object about the rows that Select finds. They are found once,
+	// whatever is said about them: by PageRows, PageCursor and PageMore, which
+	// have their meaning inside Fields and the Objects there. Everything else in
+	// Fields is on the current row.
+	Page struct {
+		Select *Select
+		Fields []Field
+	}
+	// PageRows is the array of the objects of the page's rows.
+	PageRows struct{ Fields []Field }
+	// PageCursor is the id of the page's first row, or of its last; null when it
+	// has none.
+	PageCursor struct{ Last bool }
+	// PageMore says whether the list goes on where the page's Limit cut it: behind
+	// the page, with FromEnd before it. Without Limit it does not.
+	PageMore struct{}
 )
 
 func (ColumnValue) value() {}
@@ -46,6 +70,12 @@ func (*One) value()        {}
 func (*Many) value()       {}
 func (*Count) value()      {}
 func (*FirstOf) value()    {}
+func (Argument) value()    {}
+func (When) value()        {}
+func (*Page) value()       {}
+func (PageRows) value()    {}
+func (PageCursor) value()  {}
+func (PageMore) value()    {}
 
 // Select is a list of rows of one table.
 type Select struct {

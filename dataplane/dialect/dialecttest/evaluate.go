@@ -75,8 +75,9 @@ func (e *evaluator) value(v relational.Value, row RowData, table *relational.Tab
 		return quote(text)
 	case relational.When:
 		if e.arg(v.Arg) == v.Is {
-			return e.object(v.Fields, row, table)
+			return e.value(v.Then, row, table)
 		}
+		return e.value(v.Else, row, table)
 	case *relational.Page:
 		all := *v.Select
 		all.Limit = 0

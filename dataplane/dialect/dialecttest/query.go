@@ -51,15 +51,15 @@ func (g *querier) root() relational.Value {
 	case 0:
 		return &relational.Count{Select: g.selection(g.table(), nil)}
 	case 1:
-		return &relational.FirstOf{Options: []relational.Value{g.when(), g.one(g.table(), nil, 2), g.one(g.table(), nil, 2)}}
+		return &relational.FirstOf{Options: []*relational.One{g.one(g.table(), nil, 2), g.one(g.table(), nil, 2)}}
 	case 2:
 		return g.one(g.table(), nil, 3)
 	case 3:
 		return relational.Literal{JSON: `"it's"`}
 	case 4:
-		return relational.Argument{Arg: g.arg(relational.ArgText, false, randomText(g.t))}
-	case 5:
 		return g.page(g.table(), nil, 3)
+	case 5:
+		return g.when()
 	default:
 		table := g.table()
 		return &relational.Many{Select: g.selection(table, nil), Fields: g.fields(table, 3)}
@@ -74,11 +74,13 @@ func (g *querier) one(table *relational.Table, link *relational.Link, depth int)
 	return one
 }
 
-// when is an object, or none, by what an argument is.
+// when is one value or another, by what an argument is.
 func (g *querier) when() relational.Value {
+	table := g.table()
 	return relational.When{
 		Arg: g.arg(relational.ArgID, false, rapid.SampledFrom([]string{"it's", "IT'S", ""}).Draw(g.t, "told")), Is: "it's",
-		Fields: []relational.Field{{Key: "x", Value: relational.Literal{JSON: "1"}}},
+		Then: relational.Object{Fields: []relational.Field{{Key: "x", Value: &relational.Count{Select: g.selection(table, nil)}}}},
+		Else: g.one(table, nil, 2),
 	}
 }
 
@@ -98,7 +100,7 @@ func (g *querier) page(table *relational.Table, link *relational.Link, depth int
 			if inner == 0 {
 				return relational.Literal{JSON: "null"}
 			}
-			return relational.Object{Fields: []relational.Field{{Key: g.key(0), Value: about(inner-1)}, {Key: g.key(1), Value: about(inner-1)}}}
+			return relational.Object{Fields: []relational.Field{{Key: g.key(0), Value: about(inner - 1)}, {Key: g.key(1), Value: about(inner - 1)}}}
 		default:
 			return relational.PageRows{Fields: g.fields(table, depth-1)}
 		}
@@ -111,7 +113,7 @@ func (g *querier) page(table *relational.Table, link *relational.Link, depth int
 
 func (g *querier) fields(table *relational.Table, depth int) []relational.Field {
 	most := 5
-	if g.n("wide", 20) == 0 {
+	if g.n("wide", 20) == 20 { // the smallest case is a narrow one
 		most = 130
 	}
 	var fields []relational.Field
@@ -124,7 +126,9 @@ func (g *querier) fields(table *relational.Table, depth int) []relational.Field 
 func (g *querier) value(table *relational.Table, depth int) relational.Value {
 	relations := links(g.layout, table)
 	if depth == 0 || len(relations) == 0 || g.n("value", 2) > 0 {
-		switch g.n("plain", 8) {
+		switch g.n("plain", 9) {
+		case 9:
+			return relational.Argument{Arg: g.arg(relational.ArgText, false, randomText(g.t))}
 		case 0:
 			return relational.Literal{JSON: rapid.SampledFrom([]string{`"Order"`, "null", `{"a":1}`}).Draw(g.t, "literal")}
 		case 1:

@@ -135,6 +135,14 @@ func (engine) Many(members []sqlgen.Member, from string) string {
 	return "(SELECT coalesce(json_agg(" + call(members) + "), '[]') FROM " + from + ")"
 }
 
+func (engine) Array(object, condition string) string {
+	text := "json_agg(" + object + ")"
+	if condition != "" {
+		text += " FILTER (WHERE " + condition + ")"
+	}
+	return "coalesce(" + text + ", '[]')"
+}
+
 func (engine) OneOf(key, list string, _ relational.ArgType, not bool) string {
 	if not {
 		return "(" + key + " <> ALL (" + list + "))"

@@ -85,6 +85,14 @@ func (e engine) Many(members []sqlgen.Member, from string) string {
 	return "(SELECT concat('[', group_concat(" + e.Object(members) + "), ']') FROM " + from + ")"
 }
 
+func (engine) Array(object, condition string) string {
+	text := "group_concat(" + object + ")"
+	if condition != "" {
+		text += " FILTER (WHERE " + condition + ")"
+	}
+	return "concat('[', " + text + ", ']')"
+}
+
 func (engine) OneOf(key, list string, t relational.ArgType, not bool) string {
 	word := " IN ("
 	if not {

@@ -244,7 +244,7 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		}
 		return nil, nil, s.Explain(err, r.Prepared.Document.Schema, r.DB.Dialect())
 	}
-	payload := results[s.Payload]
+	payload := s.JoinPayload(results)
 	if s.Rewrite || len(failed) > 0 {
 		data, errs, err := r.completer(failed).Complete(payload, &planner.Node{Children: []*planner.Node{w.Node}})
 		if err != nil {

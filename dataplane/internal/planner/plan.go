@@ -12,6 +12,8 @@
 package planner
 
 import (
+	"bytes"
+
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"icehouse/dataplane/datamodel"
@@ -87,10 +89,29 @@ type Write struct {
 
 // Sequence is the statements of one write, run in one transaction.
 type Sequence struct {
-	Steps   []*Step
-	Payload int          // the step whose JSON has the payload; -1: none
+	Steps []*Step
+	// Payload are the steps whose JSON has the payload, in order. Several are
+	// parts of one object, see JoinPayload.
+	Payload []int
 	Fault   *fault.Fault // known before anything runs
 	Rewrite bool
+}
+
+// JoinPayload makes the payload of the results of a sequence's steps: an object
+// with the root field as its one key. Each part is such an object too, and has
+// some of the payload's fields.
+func (s *Sequence) JoinPayload(results [][]byte) []byte {
+	out := results[s.Payload[0]]
+	for _, part := range s.Payload[1:] {
+		// {"key":{a} and ,b}}: the ends of the first part and the head of the
+		// next are left out.
+		more := results[part]
+		head := bytes.IndexByte(more, ':') + 1
+		head += bytes.IndexByte(more[head:], '{') + 1
+		out = bytes.TrimSuffix(bytes.TrimRight(bytes.TrimSuffix(out, []byte("}")), " \n"), []byte("}"))
+		out = append(append(out[:len(out):len(out)], ','), more[head:]...)
+	}
+	return out
 }
 
 // Step is one statement, how its arguments are made, and what its failures mean.

@@ -3,6 +3,7 @@ package planner
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -36,7 +37,7 @@ func Make(prepared *operation.Prepared, target Target) (*Plan, error) {
 }
 
 func (p *planning) query(target Target) (*Plan, error) {
-	r := &reader{planning: p}
+	r := &reader{planning: p, target: target}
 	rootName := "Query"
 	if p.doc.Operation.Operation == ast.Subscription {
 		rootName = "Subscription"
@@ -44,7 +45,7 @@ func (p *planning) query(target Target) (*Plan, error) {
 	root := &Node{NonNull: true}
 	var fields []relational.Field
 	for _, c := range p.collect(rootName, false, []ast.SelectionSet{p.doc.Operation.SelectionSet}) {
-		value, node := r.root(c, rootName, target)
+		value, node := r.root(c, rootName)
 		node.Key, node.Field = c.key, p.doc.FieldOf(c.first())
 		fields = append(fields, relational.Field{Key: c.key, Value: value})
 		root.Children = append(root.Children, node)
@@ -65,7 +66,12 @@ func constantObject(fields []relational.Field) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(append(append(out, '"'), f.Key...), `":`...), f.Value.(relational.Literal).JSON...)
+		out = append(append(append(out, '"'), f.Key...), `":`...)
+		if object, ok := f.Value.(relational.Object); ok {
+			out = append(out, constantObject(object.Fields)...)
+		} else {
+			out = append(out, f.Value.(relational.Literal).JSON...)
+		}
 	}
 	return append(out, '}')
 }
@@ -73,6 +79,7 @@ func constantObject(fields []relational.Field) []byte {
 // reader plans selections as values of one statement.
 type reader struct {
 	*planning
+	target   Target
 	args     args
 	usesRows bool // something must be read
 	rewrite  bool // the database's JSON may need work
@@ -93,7 +100,7 @@ func quote(s string) string {
 	return string(b)
 }
 
-func (r *reader) root(c collected, rootName string, target Target) (relational.Value, *Node) {
+func (r *reader) root(c collected, rootName string) (relational.Value, *Node) {
 	f := c.first()
 	switch f.Name {
 	case "__typename":
@@ -114,22 +121,26 @@ func (r *reader) root(c collected, rootName string, target Target) (relational.V
 	if !ok {
 		return r.refused(fault.Internal(fmt.Errorf("no root field %q", f.Name)), &Node{})
 	}
-	node := &Node{}
+	return r.field(root, c)
+}
+
+// field plans a root field, or one of the Relay API's Viewer.
+func (r *reader) field(root compiledschema.Root, c collected) (relational.Value, *Node) {
+	node := &Node{NonNull: r.doc.Schema.RootType(root).NonNull()}
 	switch root.Kind {
-	case compiledschema.RootAll:
-		node.NonNull, node.List, node.Item = true, true, true
-	case compiledschema.RootMeta:
-		node.NonNull = true
+	case compiledschema.RootViewer:
+		return r.viewer(c, node)
+	case compiledschema.RootViewerID:
+		return literal(quote(compiledschema.ViewerID)), node
 	case compiledschema.RootResolver:
-		node.NonNull = root.Resolver.Field.Type.NonNull()
 		return r.refused(notRunning(root.Resolver), node)
 	}
-	if !target.Admin && !r.doc.Schema.Open() {
+	if !r.target.Admin && !r.doc.Schema.Open() {
 		return r.refused(fault.New(fault.NotAllowed, "Insufficient Permissions"), node)
 	}
 	switch root.Kind {
 	case compiledschema.RootAll:
-		return r.many(root.Type, nil, c, node)
+		return r.list(root.Type, nil, c, node)
 	case compiledschema.RootMeta:
 		return r.meta(root.Type, nil, c, node)
 	case compiledschema.RootOne:
@@ -140,7 +151,7 @@ func (r *reader) root(c collected, rootName string, target Target) (relational.V
 		// Only node tokens name a user; without one the answer is null.
 		return literal("null"), node
 	default:
-		return r.refused(fault.Internal(fmt.Errorf("root field %q is no query", f.Name)), node)
+		return r.refused(fault.Internal(fmt.Errorf("root field %q is no query", c.first().Name)), node)
 	}
 }
 
@@ -176,7 +187,7 @@ func (r *reader) member(t *datamodel.Type, c collected) (relational.Value, *Node
 	case compiledschema.MemberToOne:
 		return r.toOne(m.Field, c)
 	case compiledschema.MemberToMany:
-		return r.many(m.Field.Target(), layout.Link(m.Field), c, &Node{List: true, Item: true})
+		return r.list(m.Field.Target(), layout.Link(m.Field), c, &Node{})
 	default:
 		return r.meta(m.Field.Target(), layout.Link(m.Field), c, &Node{NonNull: true})
 	}
@@ -200,17 +211,22 @@ func (r *reader) toOne(f *datamodel.Field, c collected) (relational.Value, *Node
 	return one, node
 }
 
-func (r *reader) many(t *datamodel.Type, link *relational.Link, c collected, node *Node) (relational.Value, *Node) {
+// list plans a list of nodes: an array, in the Relay API a connection.
+func (r *reader) list(t *datamodel.Type, link *relational.Link, c collected, node *Node) (relational.Value, *Node) {
 	f := c.first()
 	where, err := r.filter(&r.args, t, r.argument(f, "filter"))
 	if err != nil {
 		return r.refused(err, node)
 	}
 	sel := &relational.Select{Table: r.doc.Schema.Layout().Table(t), Link: link, Where: where}
+	if r.doc.Schema.API() == compiledschema.Relay {
+		return r.connection(t, sel, c, node)
+	}
 	if err := r.page(sel, t, f, node); err != nil {
 		return r.refused(err, node)
 	}
 	r.usesRows = true
+	node.List, node.Item = true, true
 	m := &relational.Many{Select: sel}
 	m.Fields = r.object(t, c.sets(), node)
 	return m, node
@@ -337,16 +353,33 @@ func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
 		value.Options = append(value.Options, one)
 		node.Options = append(node.Options, option.Children)
 	}
-	if len(value.Options) == 0 {
-		return literal("null"), node
+	isRelay := r.doc.Schema.API() == compiledschema.Relay
+	var viewer relational.Object
+	if isRelay { // the Viewer is a node too (LQ-D37)
+		option := &Node{}
+		viewer = r.viewerObject(c.sets(), option)
+		node.Options = append(node.Options, option.Children)
 	}
 	if r.rewrite {
 		// The rewriter must know which of the shapes it has before it.
 		for i, one := range value.Options {
-			one.Fields = append([]relational.Field{{Key: TypeKey, Value: literal(fmt.Sprint(i))}}, one.Fields...)
+			one.Fields = withOption(i, one.Fields)
 		}
+		viewer.Fields = withOption(len(value.Options), viewer.Fields)
 	} else {
 		node.Options = nil
 	}
-	return value, node
+	found := relational.Value(value)
+	if len(value.Options) == 0 {
+		found = literal("null")
+	}
+	if isRelay {
+		return relational.When{Arg: arg, Is: compiledschema.ViewerID, Then: viewer, Else: found}, node
+	}
+	return found, node
+}
+
+// withOption says which option of an interface an object is.
+func withOption(option int, fields []relational.Field) []relational.Field {
+	return append([]relational.Field{{Key: TypeKey, Value: literal(strconv.Itoa(option))}}, fields...)
 }

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/relational"
 )
@@ -28,35 +29,32 @@ func (w *writer) relationMutation(root compiledschema.Root, in input, c collecte
 		w.require(a.Type, inB, missing)
 		w.disconnectPair(inB, e, inA)
 	}
-	r := &reader{planning: w.planning}
-	fields := []relational.Field{}
-	typeName := payloadName(root)
-	for _, m := range w.collect(typeName, false, c.sets()) {
-		child := &Node{Key: m.key, Field: w.doc.FieldOf(m.first())}
-		var value relational.Value
-		switch m.first().Name {
-		case "__typename":
-			child.NonNull = true
-			value = literal(quote(typeName))
-		case aName:
-			value = r.node(b.Type, inA, m.sets(), child)
-		default:
-			value = r.node(a.Type, inB, m.sets(), child)
-		}
-		fields = append(fields, relational.Field{Key: m.key, Value: value})
-		node.Children = append(node.Children, child)
-	}
-	w.payload(r, c.key, relational.Object{Fields: fields})
+	w.relationPayload(root, in, [2]Source{datamodel.SideA: inB, datamodel.SideB: inA}, c, node)
 }
 
-func payloadName(root compiledschema.Root) string {
-	verb := map[compiledschema.RootKind]string{
-		compiledschema.RootAddTo:      "AddTo",
-		compiledschema.RootRemoveFrom: "RemoveFrom",
-		compiledschema.RootSet:        "Set",
-		compiledschema.RootUnset:      "Unset",
-	}[root.Kind]
-	return verb + root.Relation.Name + "Payload"
+// relationPayload reads the two nodes of an edge. nodes are, by side, the ids of
+// the nodes that have the field of that side.
+func (w *writer) relationPayload(root compiledschema.Root, in input, nodes [2]Source, c collected, node *Node) {
+	r := w.reader()
+	payload := r.members(w.doc.Schema.RootType(root).Name, false, c.sets(), node, func(c collected) (relational.Value, *Node) {
+		field, ok := w.doc.Schema.PayloadField(root, c.first().Name)
+		if !ok {
+			return r.refused(unknownField(w.doc.Schema.RootType(root).Name, c), &Node{})
+		}
+		t, id := root.Relation.Ends[field.Side].Type, nodes[field.Side]
+		child := &Node{}
+		switch field.Kind {
+		case compiledschema.PayloadNode:
+			return r.node(t, id, c.sets(), child), child
+		case compiledschema.PayloadEdge:
+			one := r.byKey(t, id)
+			one.Fields = r.edge(t, c.sets(), child).Fields
+			return one, child
+		default:
+			return r.common(field, in, c)
+		}
+	})
+	w.payload(r, c.key, payload)
 }
 
 // connectPair adds one edge. An end that can have only one partner leaves its

@@ -29,54 +29,53 @@ func (p *planning) write(c collected, target Target) *Write {
 	write := &Write{Node: &Node{}}
 	if f.Name == "__typename" {
 		write.Node.NonNull = true
-		write.Found = &Sequence{Payload: -1}
+		write.Found = &Sequence{}
 		return write
 	}
 	refuse := func(err *fault.Fault) *Write {
-		write.Found = &Sequence{Payload: -1, Fault: err}
+		write.Found = &Sequence{Fault: err}
 		return write
 	}
 	root, ok := p.doc.Schema.MutationRoot(f.Name)
 	if !ok {
 		return refuse(fault.Internal(fmt.Errorf("no mutation %q", f.Name)))
 	}
+	write.Node.NonNull = p.doc.Schema.RootType(root).NonNull()
 	if root.Kind == compiledschema.RootResolver {
-		write.Node.NonNull = root.Resolver.Field.Type.NonNull()
 		return refuse(notRunning(root.Resolver))
 	}
 	if !target.Admin && !p.doc.Schema.Open() {
 		return refuse(fault.New(fault.NotAllowed, "Insufficient permissions for this mutation"))
 	}
-	in := p.arguments(f)
+	in := p.mutationInput(f)
 	switch root.Kind {
 	case compiledschema.RootCreate:
 		write.Found = p.sequence(target, func(w *writer) {
 			id := w.create(root.Type, in, nil)
-			w.payloadNode(root.Type, id, c, write.Node)
+			w.payloadNode(root, in, id, c, write.Node)
 		})
 	case compiledschema.RootUpdate:
 		write.Found = p.sequence(target, func(w *writer) {
 			w.update(root.Type, in)
-			w.payloadNode(root.Type, in.get("id").source, c, write.Node)
+			w.payloadNode(root, in, in.get("id").source, c, write.Node)
 		})
 	case compiledschema.RootUpdateOrCreate:
 		update, create := in.get("update"), in.get("create")
 		write.Choose = p.probe(target, root.Type, update.get("id").source)
 		write.Found = p.sequence(target, func(w *writer) {
 			w.update(root.Type, update)
-			w.payloadNode(root.Type, update.get("id").source, c, write.Node)
+			w.payloadNode(root, in, update.get("id").source, c, write.Node)
 		})
 		write.Missing = p.sequence(target, func(w *writer) {
 			id := w.create(root.Type, create, nil)
-			w.payloadNode(root.Type, id, c, &Node{})
+			w.payloadNode(root, in, id, c, &Node{})
 		})
 	case compiledschema.RootDelete:
 		write.Found = p.sequence(target, func(w *writer) {
 			id := in.get("id").source
 			w.mustExist(root.Type, id)
 			w.mayBeDeleted(root.Type, id)
-			w.payloadNode(root.Type, id, c, write.Node)
-			w.delete(root.Type, id)
+			w.deleteReading(root, in, id, c, write.Node)
 		})
 	default:
 		write.Found = p.sequence(target, func(w *writer) { w.relationMutation(root, in, c, write.Node) })
@@ -104,7 +103,7 @@ type writer struct {
 }
 
 func (p *planning) sequence(target Target, plan func(*writer)) *Sequence {
-	w := &writer{planning: p, target: target, out: &Sequence{Payload: -1}}
+	w := &writer{planning: p, target: target, out: &Sequence{}}
 	plan(w)
 	if w.out.Fault != nil {
 		w.out.Steps = nil
@@ -156,28 +155,49 @@ func relationRequired(f *datamodel.Field) *fault.Fault {
 	return fault.New(fault.RelationRequired, "The field '%s' on type '%s' is required. This mutation would leave it without a node.", f.Name, f.Type.Name)
 }
 
-// payloadNode reads a node after (or before) the writes and makes it the value
-// of the root field.
-func (w *writer) payloadNode(t *datamodel.Type, id Source, c collected, node *Node) {
-	r := &reader{planning: w.planning}
-	value := r.node(t, id, c.sets(), node)
-	w.payload(r, c.key, value)
+// payloadNode reads a node after the writes and makes it, or in the Relay API the
+// payload around it, the value of the root field.
+func (w *writer) payloadNode(root compiledschema.Root, in input, id Source, c collected, node *Node) {
+	r := w.reader()
+	if w.doc.Schema.API() == compiledschema.Relay {
+		w.payload(r, c.key, r.payload(root, in, id, c, node))
+		return
+	}
+	w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
 }
 
+// deleteReading deletes a node. What is read of it shows the state before
+// (LQ-D26).
+func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c collected, node *Node) {
+	if w.doc.Schema.API() == compiledschema.Relay {
+		w.deleteWithPayload(root, in, id, c, node)
+		return
+	}
+	w.payloadNode(root, in, id, c, node)
+	w.delete(root.Type, id)
+}
+
+func (w *writer) reader() *reader { return &reader{planning: w.planning, target: w.target} }
+
 func (r *reader) node(t *datamodel.Type, id Source, sets []ast.SelectionSet, node *Node) relational.Value {
-	table := r.doc.Schema.Layout().Table(t)
-	one := &relational.One{Select: &relational.Select{
-		Table: table,
-		Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: r.args.add(idParam(id))},
-	}}
+	one := r.byKey(t, id)
 	one.Fields = r.object(t, sets, node)
 	return one
 }
 
+// byKey is the node with this id, without fields.
+func (r *reader) byKey(t *datamodel.Type, id Source) *relational.One {
+	table := r.doc.Schema.Layout().Table(t)
+	return &relational.One{Select: &relational.Select{
+		Table: table,
+		Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: r.args.add(idParam(id))},
+	}}
+}
+
 func (w *writer) payload(r *reader, key string, value relational.Value) {
 	q := &relational.Query{Fields: []relational.Field{{Key: key, Value: value}}, Args: r.args.types()}
-	w.out.Payload = len(w.out.Steps)
-	w.out.Rewrite = r.rewrite
+	w.out.Payload = append(w.out.Payload, len(w.out.Steps))
+	w.out.Rewrite = w.out.Rewrite || r.rewrite
 	w.out.Steps = append(w.out.Steps, &Step{Statement: w.target.Dialect.Query(w.target.Namespace, q), Params: r.args.params})
 }
 

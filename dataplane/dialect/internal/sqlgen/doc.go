@@ -12,11 +12,17 @@
 //	  SELECT t1."id", t1."title" FROM "Post" AS t1 WHERE ... ORDER BY ... LIMIT ...
 //	) AS t1
 //
-// Where more is said about a page of a list than its rows, they are put aside once
-// and read from there; one row more than the page has shows that the list goes on:
+// Where more is said about a page of a list than its rows, the rows are found once
+// and everything is an aggregate over them; one row more than the page has shows
+// that the list goes on:
 //
-//	WITH "page 1" AS MATERIALIZED (SELECT ... ORDER BY ... LIMIT $1 + 1)
-//	SELECT {rows: (... FROM (SELECT * FROM "page 1" LIMIT $1) ...), more: (SELECT count(*) > $1 FROM "page 1")}
+//	SELECT {rows: s.a1, more: s.a2} FROM (
+//	  SELECT <array of {id, title}> FILTER (WHERE number <= $1) AS a1, count(*) > $1 AS a2 FROM (
+//	    SELECT t1.*, row_number() OVER () AS number FROM (
+//	      SELECT t1."id", t1."title" FROM "Post" AS t1 WHERE ... ORDER BY ... LIMIT $1 + 1
+//	    ) AS t1
+//	  ) AS t1
+//	) AS s
 //
 // The derived table carries the alias of the table inside it: an expression on
 // the row reads the same on both sides of the cut.

@@ -25,6 +25,9 @@ type Engine interface {
 	One(members []Member, from string) string
 	// Many writes the JSON array of the rows of from, in their order.
 	Many(members []Member, from string) string
+	// Array writes the aggregate that is the JSON array of the objects of a group's
+	// rows, in their order; with a condition, of those that fulfil it.
+	Array(object, condition string) string
 	// OneOf writes whether key is among a list argument's values.
 	OneOf(key, list string, t relational.ArgType, not bool) string
 	// Find writes the condition that text contains needle, or ends with it.
@@ -43,7 +46,6 @@ type Generator struct {
 	args    []relational.ArgType
 	aliases int
 	page    *page // the page that an object is about
-	pages   int
 }
 
 // New starts a statement with these arguments.

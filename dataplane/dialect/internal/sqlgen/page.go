@@ -6,22 +6,33 @@ import (
 	"icehouse/dataplane/relational"
 )
 
-// page is the rows of a page, put aside under a name: in the order in which they
-// were found, which for a page from the end is the reverse of the list's. With
-// more, one row behind the page is among them, if there is one.
+// page is the rows of a page while an object about them is written. What the
+// object says of them are aggregates, all taken in one pass. With more, one row
+// behind the page (of a page from the end: before it) is among the rows, if there
+// is one; rows have numbers in the order in which they were found, so that it is
+// the last.
 type page struct {
-	name     string // no table is called so: names of tables have no blanks
-	list     *relational.Select
-	row      *Row
-	limit    string
-	withMore bool
+	list       *relational.Select
+	row        *Row
+	limit      string
+	withMore   bool
+	sums       string   // alias of the row of aggregates
+	aggregates []string // its columns
+	numbered   bool     // the number of each row is needed
+	counted    bool     // how many rows there are is needed
+	ordered    bool     // the rows are needed in list order
 }
+
+// Columns that rows get beside their own; no column of a table has a blank.
+var (
+	rowNumber = Quote("row number")
+	rowCount  = Quote("row count")
+)
 
 // pageObject writes an object about a page.
 func (g *Generator) pageObject(v *relational.Page, parent *Row) string {
-	g.pages++
 	p := &page{
-		name: Quote("page " + strconv.Itoa(g.pages)), list: v.Select, row: g.NewRow(),
+		list: v.Select, row: g.NewRow(), sums: g.NewRow().Alias,
 		withMore: v.Select.Limit != 0 && asksMore(v.Fields),
 	}
 	if v.Select.Limit != 0 {
@@ -31,7 +42,17 @@ func (g *Generator) pageObject(v *relational.Page, parent *Row) string {
 	g.page = p
 	members := g.members(v.Fields, parent)
 	g.page = outer
-	return "(WITH " + p.name + " AS MATERIALIZED (" + g.found(p, parent) + ") SELECT " + g.engine.Object(members) + ")"
+	if len(p.aggregates) == 0 {
+		return g.engine.Object(members)
+	}
+	text := "SELECT "
+	for i, a := range p.aggregates {
+		if i > 0 {
+			text += ", "
+		}
+		text += a + " AS " + aggregate(i)
+	}
+	return g.engine.One(members, "("+text+" FROM "+g.found(p, parent)+") AS "+p.sums)
 }
 
 // asksMore says that an object says whether the list goes on.
@@ -49,7 +70,7 @@ func asksMore(fields []relational.Field) bool {
 	return false
 }
 
-// found writes the rows that are put aside.
+// found writes the rows.
 func (g *Generator) found(p *page, parent *Row) string {
 	columns := p.row.columns() // before where and order take columns that stay inside
 	from, where := g.rows(p.list, p.row, parent, true)
@@ -60,42 +81,75 @@ func (g *Generator) found(p *page, parent *Row) string {
 	if p.list.Skip != 0 {
 		skip = g.Arg(p.list.Skip)
 	}
-	text := "SELECT " + columns + " FROM " + from + where + " ORDER BY " + g.order(p.list, p.row, p.list.FromEnd)
+	rows := "SELECT " + columns + " FROM " + from + where + " ORDER BY " + g.order(p.list, p.row, p.list.FromEnd)
 	if cut := g.engine.Page(limit, skip); cut != "" {
-		text += " " + cut
+		rows += " " + cut
 	}
-	return text
+	turned := p.ordered && p.list.FromEnd
+	if p.numbered || p.counted || turned {
+		text := "SELECT " + p.row.Alias + ".*, row_number() OVER () AS " + rowNumber
+		if p.counted {
+			text += ", count(*) OVER () AS " + rowCount
+		}
+		rows = text + " FROM (" + rows + ") AS " + p.row.Alias
+		if turned {
+			rows += " ORDER BY " + rowNumber + " DESC"
+		}
+	}
+	return "(" + rows + ") AS " + p.row.Alias
 }
 
-// from writes the rows of the page, as they were found.
-func (p *page) from(g *Generator) string {
+// take adds an aggregate and returns where it is found.
+func (p *page) take(text string) string {
+	for i, known := range p.aggregates {
+		if known == text {
+			return p.sums + "." + aggregate(i)
+		}
+	}
+	p.aggregates = append(p.aggregates, text)
+	return p.sums + "." + aggregate(len(p.aggregates)-1)
+}
+
+func aggregate(i int) string { return "a" + strconv.Itoa(i+1) }
+
+func (p *page) number() string {
+	p.numbered = true
+	return p.row.Alias + "." + rowNumber
+}
+
+// within is the condition that a row belongs to the page; "" when all do.
+func (p *page) within() string {
 	if !p.withMore {
-		return p.name + " AS " + p.row.Alias
+		return ""
 	}
-	return "(SELECT * FROM " + p.name + " " + g.engine.Page(p.limit, "") + ") AS " + p.row.Alias
+	return p.number() + " <= " + p.limit
 }
 
-// rows writes the array of the page's objects, in list order.
+// rows writes the array of the page's objects.
 func (p *page) rows(g *Generator, v relational.PageRows) string {
+	p.ordered = true
 	outer := g.page
 	g.page = nil
 	members := g.members(v.Fields, p.row)
 	g.page = outer
-	from := p.from(g)
-	if p.list.FromEnd {
-		from = "(SELECT * FROM " + from + " ORDER BY " + g.order(p.list, p.row, false) + ") AS " + p.row.Alias
-	}
-	return g.engine.Many(members, from)
+	return p.take(g.engine.Array(g.engine.Object(members), p.within()))
 }
 
-// cursor writes the id of the row at one end of the page: the first that was
-// found, or the last of them that the page has.
+// cursor writes the id of the row at one end of the page: the one that was found
+// first, or the last that belongs to it.
 func (p *page) cursor(g *Generator, v relational.PageCursor) string {
-	text := "SELECT " + p.row.Column(p.list.Table.ID) + " FROM " + p.from(g)
+	is := p.number() + " = 1"
 	if v.Last != p.list.FromEnd {
-		text += " ORDER BY " + g.order(p.list, p.row, !p.list.FromEnd)
+		p.counted = true
+		is = p.number() + " = " + p.row.Alias + "." + rowCount
+		if p.withMore {
+			is = "(" + is + " OR " + p.number() + " = " + p.limit + ")"
+		}
 	}
-	return g.engine.Output("("+text+" "+g.engine.Page("1", "")+")", relational.KindID)
+	if within := p.within(); within != "" {
+		is += " AND " + within
+	}
+	return g.engine.Output(p.take("max("+p.row.Column(p.list.Table.ID)+") FILTER (WHERE "+is+")"), relational.KindID)
 }
 
 // more writes whether a row was found that the page does not have.
@@ -103,5 +157,5 @@ func (p *page) more(g *Generator) string {
 	if !p.withMore {
 		return g.engine.Literal("false")
 	}
-	return g.engine.Output("(SELECT count(*) > "+p.limit+" FROM "+p.name+")", relational.KindBool)
+	return g.engine.Output(p.take("count(*) > "+p.limit), relational.KindBool)
 }

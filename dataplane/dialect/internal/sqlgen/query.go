@@ -78,7 +78,7 @@ func (g *Generator) value(v relational.Value, row *Row) string {
 	case *relational.FirstOf:
 		options := make([]string, len(v.Options))
 		for i, o := range v.Options {
-			options[i] = g.value(o, row)
+			options[i] = g.one(o, row)
 		}
 		switch len(options) {
 		case 0:
@@ -90,7 +90,7 @@ func (g *Generator) value(v relational.Value, row *Row) string {
 	case relational.Argument:
 		return g.engine.Output(g.Arg(v.Arg), relational.KindText)
 	case relational.When:
-		return "CASE WHEN " + g.Arg(v.Arg) + " = " + Text(v.Is) + " THEN " + g.engine.Object(g.members(v.Fields, row)) + " END"
+		return "CASE WHEN " + g.Arg(v.Arg) + " = " + Text(v.Is) + " THEN " + g.value(v.Then, row) + " ELSE " + g.value(v.Else, row) + " END"
 	case *relational.Page:
 		return g.pageObject(v, row)
 	case relational.PageRows:
