@@ -121,7 +121,7 @@ func New(c Config) *DataPlane {
 	}
 }
 
-// Handler serves /simple/v1/.
+// Handler serves /simple/v1/ and /relay/v1/.
 func (d *DataPlane) Handler() http.Handler {
 	return transport.Handler((*pipeline)(d), transport.Options{
 		BodyBytes: d.config.BodyBytes,
@@ -143,6 +143,7 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 	if err != nil {
 		return p.failed(ctx, c, err)
 	}
+	schema = schema.For(c.API)
 	prepared, err := p.documents.Prepare(schema, r)
 	if err != nil {
 		return p.failed(ctx, c, err)

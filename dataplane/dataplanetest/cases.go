@@ -10,11 +10,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"icehouse/dataplane/compiledschema"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew, from the reference context")
 
-// RunCases runs every case of a folder in a context. With reference, -update
+// RunCases sends every case of a folder to an API in a context. With reference, -update
 // writes the answers; other contexts must give the same. Each writes the SQL of
 // its own dialect.
 //
@@ -22,19 +24,19 @@ var update = flag.Bool("update", false, "write the golden files anew, from the r
 // requests, in order of their names, N.variables.json their variables, N.json
 // the answers, N.<context>.sql the statements. <id1> in a request is the first
 // id that an answer showed.
-func RunCases(t *testing.T, c Context, dir string, reference bool) {
+func RunCases(t *testing.T, c Context, api compiledschema.API, dir string, reference bool) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases in %s (%v)", dir, err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			runCase(t, c, file, reference)
+			runCase(t, c, api, file, reference)
 		})
 	}
 }
 
-func runCase(t *testing.T, c Context, file string, reference bool) {
+func runCase(t *testing.T, c Context, api compiledschema.API, file string, reference bool) {
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +46,7 @@ func runCase(t *testing.T, c Context, file string, reference bool) {
 	n := &names{byID: map[string]string{}, ids: map[string]string{}}
 	for _, request := range a.requests() {
 		stem := strings.TrimSuffix(request, ".graphql")
-		r := Request{Query: n.show(a.get(request)), Variables: []byte(n.show(a.get(stem + ".variables.json")))}
+		r := Request{Query: n.show(a.get(request)), Variables: []byte(n.show(a.get(stem + ".variables.json"))), API: api}
 		_, answer := project.Do(t, r)
 		a.check(t, stem+".json", pretty(n.hide(answer)), reference)
 		a.check(t, stem+"."+c.Name+".sql", Statements(t, c, project, r), true)

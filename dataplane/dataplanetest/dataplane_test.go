@@ -1,9 +1,16 @@
 package dataplanetest
 
-import "testing"
+import (
+	"testing"
+
+	"icehouse/dataplane/compiledschema"
+)
 
 func TestCases(t *testing.T) {
 	for i, c := range contexts(t) {
-		t.Run(c.Name, func(t *testing.T) { RunCases(t, c, "testdata/cases", i == 0) })
+		t.Run(c.Name, func(t *testing.T) {
+			RunCases(t, c, compiledschema.Simple, "testdata/cases", i == 0)
+			t.Run("relay", func(t *testing.T) { RunCases(t, c, compiledschema.Relay, "testdata/relay", i == 0) })
+		})
 	}
 }

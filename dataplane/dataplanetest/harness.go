@@ -153,6 +153,8 @@ type Request struct {
 	Query         string          `json:"query"`
 	Variables     json.RawMessage `json:"variables,omitempty"`
 	OperationName string          `json:"operationName,omitempty"`
+
+	API compiledschema.API `json:"-"` // to which it is sent
 }
 
 // Do sends one GraphQL request and returns status and body.
@@ -162,13 +164,18 @@ func (p *Project) Do(t testing.TB, r Request) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.Post(t, "", string(body))
+	return p.post(t, r.API, "", string(body))
 }
 
 // Post sends a body to the Simple API.
 func (p *Project) Post(t testing.TB, path, body string) (int, string) {
 	t.Helper()
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/simple/v1/"+string(p.ID)+path, strings.NewReader(body))
+	return p.post(t, compiledschema.Simple, path, body)
+}
+
+func (p *Project) post(t testing.TB, api compiledschema.API, path, body string) (int, string) {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/"+api.String()+"/v1/"+string(p.ID)+path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	p.Handler.ServeHTTP(w, request)
@@ -187,7 +194,7 @@ type names struct {
 }
 
 var (
-	requestIDs = regexp.MustCompile(`[a-z0-9-]+:simple:c[a-z0-9]{24}`)
+	requestIDs = regexp.MustCompile(`[a-z0-9-]+:(simple|relay):c[a-z0-9]{24}`)
 	cuids      = regexp.MustCompile(`\bc[a-z0-9]{24}\b`)
 )
 

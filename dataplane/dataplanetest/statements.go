@@ -42,7 +42,7 @@ func (p *Project) planFor(c Context, r Request, namespace string) (*planner.Plan
 			return nil, err
 		}
 	}
-	prepared, err := operation.NewCache(operation.DefaultLimits(), 1<<20).Prepare(p.Schema, request)
+	prepared, err := operation.NewCache(operation.DefaultLimits(), 1<<20).Prepare(p.Schema.For(r.API), request)
 	if err != nil {
 		return nil, err
 	}

@@ -360,6 +360,7 @@ func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
 		viewer = r.viewerObject(c.sets(), option)
 		node.Options = append(node.Options, option.Children)
 	}
+	r.rewrite = r.rewrite || anyCheck(node.Options)
 	if r.rewrite {
 		// The rewriter must know which of the shapes it has before it.
 		for i, one := range value.Options {
@@ -377,6 +378,19 @@ func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
 		return relational.When{Arg: arg, Is: compiledschema.ViewerID, Then: viewer, Else: found}, node
 	}
 	return found, node
+}
+
+// anyCheck says that something below can fail for a request, so that its place
+// must be known.
+func anyCheck(options [][]*Node) bool {
+	for _, nodes := range options {
+		for _, n := range nodes {
+			if n.Check != nil || anyCheck([][]*Node{n.Children}) || anyCheck(n.Options) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // withOption says which option of an interface an object is.

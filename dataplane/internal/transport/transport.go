@@ -1,9 +1,9 @@
 // Package transport is HTTP for the APIs of projects.
 //
-// In: requests below /simple/v1/<id or alias> (data-api §5). Out: bodies and
-// statuses exactly as clients of 2017 know them. It reads and bounds bodies,
-// gives each request an id and a time, and leaves the answer to a Service.
-// Callers: the data plane mounts Handler; cmd serves it.
+// In: requests below /simple/v1/<id or alias> and /relay/v1/<id or alias>
+// (data-api §5). Out: bodies and statuses exactly as clients of 2017 know them. It
+// reads and bounds bodies, gives each request an id and a time, and leaves the
+// answer to a Service. Callers: the data plane mounts Handler; cmd serves it.
 package transport
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/errgroup"
 
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/internal/response"
@@ -52,6 +53,7 @@ func (a Answer) status() int {
 // Caller is who asks for what project.
 type Caller struct {
 	Project   directory.Entry
+	API       compiledschema.API
 	RequestID string
 	Token     string // the bearer token, unchecked; "" when there is none
 }
@@ -64,21 +66,26 @@ type Options struct {
 	BatchSize int           // requests of one batch that run at the same time
 }
 
-// Handler serves the Simple API of all projects.
+// Handler serves the Simple and the Relay API of all projects.
 func Handler(service Service, o Options, log *slog.Logger) http.Handler {
-	h := &handler{service: service, options: o, log: log}
 	r := chi.NewRouter()
 	r.Use(cors)
-	for _, path := range []string{"/simple/v1/{project}", "/simple/v1/{project}/*"} {
-		r.Options(path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-		r.Get(path, h.get)
-		r.Head(path, h.get)
-		r.Post(path, h.post)
+	for _, api := range []compiledschema.API{compiledschema.Simple, compiledschema.Relay} {
+		h := &handler{api: api, service: service, options: o, log: log}
+		for _, path := range []string{"/{project}", "/{project}/*"} {
+			path = "/" + api.String() + "/v1" + path
+			r.Options(path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+			r.Get(path, h.get)
+			r.Head(path, h.get)
+			r.Post(path, h.post)
+		}
 	}
 	return r
 }
 
+// handler serves one API.
 type handler struct {
+	api     compiledschema.API
 	service Service
 	options Options
 	log     *slog.Logger
@@ -107,7 +114,8 @@ func cors(next http.Handler) http.Handler {
 
 func (h *handler) requestID() string {
 	var buf [64]byte
-	return string(tenancy.AppendID(append(append(buf[:0], h.options.Region...), ":simple:"...)))
+	id := append(append(buf[:0], h.options.Region...), ':')
+	return string(tenancy.AppendID(append(append(id, h.api.String()...), ':')))
 }
 
 // special are the sub-paths that are no GraphQL requests.
@@ -160,7 +168,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, f, requestID)
 		return
 	}
-	caller := Caller{Project: entry, RequestID: requestID, Token: bearer(r)}
+	caller := Caller{Project: entry, API: h.api, RequestID: requestID, Token: bearer(r)}
 	if batch != nil {
 		write(w, http.StatusOK, h.batch(ctx, caller, batch))
 		return
@@ -244,7 +252,7 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, f, requestID)
 		return
 	}
-	answer := h.service.Execute(ctx, Caller{Project: entry, RequestID: requestID, Token: bearer(r)}, operation.Request{Query: introspection})
+	answer := h.service.Execute(ctx, Caller{Project: entry, API: h.api, RequestID: requestID, Token: bearer(r)}, operation.Request{Query: introspection})
 	write(w, answer.status(), answer.Body)
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
@@ -35,6 +36,9 @@ func (echo) Execute(_ context.Context, c Caller, r operation.Request) Answer {
 	sort.Strings(keys)
 	if strings.HasPrefix(r.Query, "query IntrospectionQuery") {
 		return Answer{Body: []byte(`{"data":"schema"}`)}
+	}
+	if c.API == compiledschema.Relay {
+		return Answer{Body: []byte("relay")}
 	}
 	return Answer{Body: fmt.Appendf(nil, `{"q":%q,"op":%q,"vars":"%s","token":%q}`, r.Query, r.OperationName, strings.Join(keys, " "), c.Token)}
 }
@@ -94,6 +98,29 @@ func TestRequestsAndAnswers(t *testing.T) {
 				t.Errorf("Request-Id is %q", w.Header().Get("Request-Id"))
 			}
 		})
+	}
+}
+
+func TestRelayIsServedBesideSimple(t *testing.T) {
+	h := Handler(echo{}, Options{BodyBytes: 1000, Timeout: time.Second, Region: "r1", BatchSize: 2}, slog.New(slog.DiscardHandler))
+	ids := regexp.MustCompile(`^r1:relay:c[a-z0-9]{24}$`)
+	for _, c := range []struct{ method, path, body, want string }{
+		{"POST", "/relay/v1/p", `{"query":"{a}"}`, "relay"},
+		{"POST", "/relay/v1/p/any", `[{"query":"{a}"},{"query":"{b}"}]`, "[relay,relay]"},
+		{"POST", "/relay/v1/nope", `{"query":"{a}"}`, "Project not found"},
+		{"GET", "/relay/v1/p/schema.json", "", `{"data":"schema"}`},
+		{"GET", "/relay/v1/p", "", "curl http://example.com/relay/v1/p"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s %s: %d %s", c.method, c.path, w.Code, w.Body)
+		}
+		if id := w.Header().Get("Request-Id"); !ids.MatchString(id) {
+			t.Errorf("%s %s: Request-Id is %q", c.method, c.path, id)
+		}
 	}
 }
 

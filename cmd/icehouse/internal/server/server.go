@@ -113,6 +113,7 @@ func (s *Server) routes() http.Handler {
 	}
 	if s.planes.Data != nil {
 		r.Handle("/simple/v1/*", s.planes.Data) // bounds bodies itself
+		r.Handle("/relay/v1/*", s.planes.Data)
 	}
 	return r
 }
