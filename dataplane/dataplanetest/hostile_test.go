@@ -80,3 +80,16 @@ func numbered(format string, n int) string {
 	}
 	return b.String()
 }
+
+// skip has no upper bound (data-api §2.11).
+func TestSkipBeyondThePage(t *testing.T) {
+	for _, c := range contexts(t) {
+		p := Deploy(t, c, blog)
+		if _, answer := p.Do(t, Request{Query: "mutation { createPost(title: \"t\", author: {name: \"n\", email: \"e\", posts: [" + numbered(`{title: "%d"} `, 1100) + "]}) { id } }"}); strings.Contains(answer, "errors") {
+			t.Fatal(answer)
+		}
+		if _, answer := p.Do(t, Request{Query: `{ allPosts(skip: 1099) { __typename } _allPostsMeta { count } }`}); strings.Count(answer, "Post\"") != 2 || !strings.Contains(answer, `{"count":1101}`) {
+			t.Errorf("%s: %s", c.Name, answer)
+		}
+	}
+}

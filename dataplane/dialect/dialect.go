@@ -17,6 +17,9 @@ type Statement struct {
 	// another, are the JSON text (a null column is the word null). Guard and
 	// Require statements return nothing to their caller.
 	Returns bool
+	// Writes says that the statement changes rows. One that also Returns may
+	// find no row to change, and returns nothing then.
+	Writes bool
 	// Check marks Guard and Require statements: the driver fails with
 	// GuardFailed or RequireFailed as the statement's own convention says.
 	Check Check

@@ -14,20 +14,23 @@ type (
 		Values         []Arg // 0: null
 		Each           bool
 		IgnoreExisting bool
+		Returning      []Field // the JSON object of the one new row, as it is now; nil: nothing
 		Args           []ArgType
 	}
 	// Update sets columns of the rows that Where finds.
 	Update struct {
-		Table *Table
-		Set   []Assignment
-		Where Predicate
-		Args  []ArgType
+		Table     *Table
+		Set       []Assignment
+		Where     Predicate
+		Returning []Field // like Insert's; no row: no JSON
+		Args      []ArgType
 	}
 	// Delete removes the rows that Where finds.
 	Delete struct {
-		Table *Table
-		Where Predicate
-		Args  []ArgType
+		Table     *Table
+		Where     Predicate
+		Returning []Field // like Update's, as the row was
+		Args      []ArgType
 	}
 	// Guard stops the transaction unless its condition holds. The condition is
 	// on no row: it is made of Exists, Constant and their combinations.
@@ -54,4 +57,26 @@ func (*Require) change() {}
 type Assignment struct {
 	Column *Column
 	Value  Arg
+}
+
+// Returnable says whether a write can return these fields itself: values of the
+// row, and rows that it points at. What hangs on the row from elsewhere is read by
+// a Query after the write.
+func Returnable(fields []Field) bool {
+	for _, f := range fields {
+		switch v := f.Value.(type) {
+		case ColumnValue, Literal:
+		case Object:
+			if !Returnable(v.Fields) {
+				return false
+			}
+		case *One:
+			if v.Select.Link == nil || v.Select.Link.Parent == nil || v.Select.Where != nil || !Returnable(v.Fields) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -92,6 +92,7 @@ type Select struct {
 	Skip    Arg  // 0: none
 	Limit   Arg  // 0: none. A cut list keeps the first rows,
 	FromEnd bool // or the last ones, still in list order
+	Max     int  // a limit that is the same for every request; stands in for Limit when it is not 0
 }
 
 // Cursor keeps the rows behind (or before) the row with this id, in list order.
@@ -146,6 +147,11 @@ type (
 		Op     Op
 		Arg    Arg
 	}
+	// Flag holds when a KindBool column has this value.
+	Flag struct {
+		Column *Column
+		Value  bool
+	}
 	// IsNull holds when the column has no value (or has one: Not).
 	IsNull struct {
 		Column *Column
@@ -179,6 +185,7 @@ func (Or) predicate()       {}
 func (Not) predicate()      {}
 func (Constant) predicate() {}
 func (Compare) predicate()  {}
+func (Flag) predicate()     {}
 func (IsNull) predicate()   {}
 func (In) predicate()       {}
 func (Match) predicate()    {}

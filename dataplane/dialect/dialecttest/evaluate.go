@@ -80,7 +80,7 @@ func (e *evaluator) value(v relational.Value, row RowData, table *relational.Tab
 		return e.value(v.Else, row, table)
 	case *relational.Page:
 		all := *v.Select
-		all.Limit = 0
+		all.Limit, all.Max = 0, 0
 		outer := e.page
 		e.page = &page{table: v.Select.Table, rows: e.list(v.Select, row)}
 		e.page.more = len(e.list(&all, row)) > len(e.page.rows)
@@ -184,7 +184,10 @@ func (e *evaluator) list(s *relational.Select, parent RowData) []RowData {
 		n, _ := e.arg(s.Skip).(int64)
 		skip = min(int(n), len(rows))
 	}
-	if s.Limit != 0 {
+	switch {
+	case s.Max != 0:
+		limit = s.Max
+	case s.Limit != 0:
 		n, _ := e.arg(s.Limit).(int64)
 		limit = int(n)
 	}
@@ -295,6 +298,11 @@ func (e *evaluator) holds(p relational.Predicate, row RowData) truth {
 		return turned(e.holds(p.Predicate, row), true)
 	case relational.Constant:
 		return truthOf(bool(p))
+	case relational.Flag:
+		if row[p.Column] == nil {
+			return unknown
+		}
+		return truthOf(row[p.Column] == any(p.Value))
 	case relational.IsNull:
 		return truthOf((row[p.Column] == nil) != p.Not)
 	case relational.Exists:

@@ -175,7 +175,11 @@ func (g *querier) selection(table *relational.Table, link *relational.Link) *rel
 	if g.n("skip", 3) == 0 {
 		s.Skip = g.arg(relational.ArgInt, false, int64(g.n("skipped", 3)))
 	}
-	if g.n("limit", 2) > 0 {
+	switch g.n("limit", 3) {
+	case 0:
+	case 1:
+		s.Max = 1 + g.n("most", 4)
+	default:
 		s.Limit = g.arg(relational.ArgInt, false, int64(g.n("limited", 4)))
 	}
 	s.FromEnd = rapid.Bool().Draw(g.t, "from end")
@@ -224,6 +228,8 @@ func (g *querier) comparison(table *relational.Table) relational.Predicate {
 	switch text := c.Kind == relational.KindText || c.Kind == relational.KindID || c.Kind == relational.KindWord; {
 	case c.Kind == relational.KindJSON || g.n("is null", 5) == 0:
 		return relational.IsNull{Column: c, Not: not}
+	case c.Kind == relational.KindBool && g.n("flag", 1) == 0:
+		return relational.Flag{Column: c, Value: not}
 	case text && g.n("match", 1) == 0:
 		needle := g.stored(table, c)
 		s, _ := needle.(string)

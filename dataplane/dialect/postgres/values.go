@@ -167,3 +167,5 @@ func (engine) Page(limit, skip string) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+func (engine) Written(_ *relational.Table, alias string) string { return alias }

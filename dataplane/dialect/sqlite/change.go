@@ -14,14 +14,14 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 	e := engine{}
 	switch c := change.(type) {
 	case *relational.Insert:
-		return dialect.Statement{SQL: e.insert(sqlgen.New(e, c.Args), c), Args: c.Args}
+		return dialect.Statement{SQL: e.insert(sqlgen.New(e, c.Args), c), Args: c.Args, Writes: true, Returns: c.Returning != nil}
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
-		return dialect.Statement{Args: c.Args, SQL: g.Update(c, func(a relational.Assignment) string {
+		return dialect.Statement{Args: c.Args, Writes: true, Returns: c.Returning != nil, SQL: g.Update(c, func(a relational.Assignment) string {
 			return stored(g, a.Value)
 		})}
 	case *relational.Delete:
-		return dialect.Statement{SQL: sqlgen.New(e, c.Args).Delete(c), Args: c.Args}
+		return dialect.Statement{SQL: sqlgen.New(e, c.Args).Delete(c), Args: c.Args, Writes: true, Returns: c.Returning != nil}
 	case *relational.Guard:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Check: dialect.GuardCheck,
@@ -73,7 +73,7 @@ func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
 	if i.IgnoreExisting {
 		sql += " ON CONFLICT DO NOTHING"
 	}
-	return sql
+	return sql + g.Returning(i)
 }
 
 func stored(g *sqlgen.Generator, v relational.Arg) string {

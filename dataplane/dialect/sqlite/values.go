@@ -128,3 +128,6 @@ func (engine) Page(limit, skip string) string {
 		return "LIMIT " + limit + " OFFSET " + skip
 	}
 }
+
+// Written is the table's name: an alias ends before RETURNING.
+func (engine) Written(t *relational.Table, _ string) string { return sqlgen.Quote(t.Name) }

@@ -244,6 +244,11 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		}
 		return nil, nil, s.Explain(err, r.Prepared.Document.Schema, r.DB.Dialect())
 	}
+	for _, i := range s.Payload {
+		if step := s.Steps[i]; results[i] == nil && step.OnNone != nil {
+			return nil, nil, step.OnNone(statements[i].Args)
+		}
+	}
 	payload := s.JoinPayload(results)
 	if s.Rewrite || len(failed) > 0 {
 		data, errs, err := r.completer(failed).Complete(payload, &planner.Node{Children: []*planner.Node{w.Node}})

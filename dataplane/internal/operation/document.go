@@ -31,9 +31,9 @@ type Document struct {
 	Operation *ast.OperationDefinition
 	Fragments ast.FragmentDefinitionList
 
-	literals  map[*ast.Value]int // by position among the text's literals
-	fields    map[*ast.Field]int // by position among the text's fields
-	enumTyped map[string]bool    // variables whose values choose SQL: those of enum type
+	literals map[*ast.Value]int // by position among the text's literals
+	fields   map[*ast.Field]int // by position among the text's fields
+	valued   map[string]bool    // variables whose values choose SQL: enums, and sizes of pages
 }
 
 var documentIDs atomic.Uint64
@@ -86,16 +86,19 @@ func parse(schema *compiledschema.Schema, limits Limits, text, operationName str
 		Fragments: doc.Fragments,
 		literals:  map[*ast.Value]int{},
 		fields:    map[*ast.Field]int{},
-		enumTyped: map[string]bool{},
+		valued:    map[string]bool{},
 	}
 	for _, v := range op.VariableDefinitions {
 		if t, ok := schema.InputType(v.Type.Name()); ok && t.Kind == coercion.KindEnum {
-			d.enumTyped[v.Variable] = true
+			d.valued[v.Variable] = true
 		}
 	}
 	n := &numberer{}
 	n.document(doc)
 	d.fields = n.fields
+	for _, name := range n.pageSizes {
+		d.valued[name] = true
+	}
 	if literals > 0 {
 		if len(n.literals) != literals {
 			return nil, fmt.Errorf("the text has %d literals, the document %d", literals, len(n.literals))
@@ -125,9 +128,10 @@ func choose(doc *ast.QueryDocument, name string) (*ast.OperationDefinition, *gql
 
 // numberer counts fields and literals in the order of the text.
 type numberer struct {
-	fields   map[*ast.Field]int
-	literals []*ast.Value
-	places   []*ast.Position // of the fields
+	fields    map[*ast.Field]int
+	literals  []*ast.Value
+	places    []*ast.Position // of the fields
+	pageSizes []string        // variables that are sizes of pages
 }
 
 func (n *numberer) document(doc *ast.QueryDocument) {
@@ -170,8 +174,20 @@ func (n *numberer) directives(list ast.DirectiveList) {
 
 func (n *numberer) arguments(list ast.ArgumentList) {
 	for _, a := range list {
-		n.value(a.Value)
+		if a.Value.Kind == ast.Variable && isPageSize(a.Name) {
+			n.pageSizes = append(n.pageSizes, a.Value.Raw)
+		}
+		n.named(a.Name, a.Value)
 	}
+}
+
+// named counts the literals of a named value. The size of a page belongs to the
+// document, see normalize.
+func (n *numberer) named(name string, v *ast.Value) {
+	if isPageSize(name) && v.Kind != ast.ListValue && v.Kind != ast.ObjectValue {
+		return
+	}
+	n.value(v)
 }
 
 func (n *numberer) value(v *ast.Value) {
@@ -180,7 +196,7 @@ func (n *numberer) value(v *ast.Value) {
 		n.literals = append(n.literals, v)
 	default:
 		for _, child := range v.Children {
-			n.value(child.Value)
+			n.named(child.Name, child.Value)
 		}
 	}
 }

@@ -15,7 +15,8 @@ type normal struct {
 
 // normalize reads the text. ok is false when it has a token that is none.
 //
-// Literals of variable definitions stay in the key, since defaults belong to the
+// Sizes of pages stay in the key, so that the engine can plan for them. Literals
+// of variable definitions stay in the key, since defaults belong to the
 // document; so do all literals of a document that asks __type, whose argument
 // chooses what is answered.
 func normalize(text string) (n normal, ok bool) {
@@ -23,7 +24,8 @@ func normalize(text string) (n normal, ok bool) {
 	key.Grow(len(text))
 	keepAll := strings.Contains(text, "__type(") || strings.Contains(text, "__type ")
 	depth, braces := 0, 0
-	afterName := false
+	afterName, pageSize := false, false
+	last := "" // the name before a colon
 	for s := (scanner{text: text}); ; {
 		t := s.next()
 		if t.kind == tokenEnd {
@@ -48,16 +50,19 @@ func normalize(text string) (n normal, ok bool) {
 					braces--
 				}
 			}
+			pageSize = text[t.start] == ':' && isPageSize(last)
+			last = ""
 			key.WriteString(text[t.start:t.end])
 			afterName = false
 		case tokenName:
+			last, pageSize = text[t.start:t.end], false
 			if afterName {
 				key.WriteByte(' ')
 			}
 			key.WriteString(text[t.start:t.end])
 			afterName = true
 		default:
-			if braces > 0 && !keepAll {
+			if braces > 0 && !keepAll && !pageSize {
 				n.literals = append(n.literals, t)
 				// One byte that no document has outside of strings, by kind.
 				key.WriteByte(byte(t.kind))
@@ -65,9 +70,12 @@ func normalize(text string) (n normal, ok bool) {
 				key.WriteByte(' ')
 				key.WriteString(text[t.start:t.end])
 			}
-			afterName = true
+			afterName, pageSize, last = true, false, ""
 		}
 	}
 	n.key = key.String()
 	return n, true
 }
+
+// isPageSize says that an argument of this name is the size of a page.
+func isPageSize(name string) bool { return name == "first" || name == "last" }

@@ -27,7 +27,8 @@ type Prepared struct {
 	Variables map[string]coercion.Value
 	// Shape is what of the variables changes the plan: which are absent, null,
 	// true or false, which keys and how many items their objects and lists
-	// have, and the values of enums. Values of scalars are no part of it.
+	// have, and the values of enums and sizes of pages. Other values of scalars
+	// are no part of it.
 	Shape string
 }
 
@@ -182,13 +183,13 @@ func (p *Prepared) variables(raw map[string]any) error {
 			shape.WriteByte('a')
 			continue
 		}
-		writeShape(&shape, value, p.Document.enumTyped[v.Variable])
+		writeShape(&shape, value, p.Document.valued[v.Variable])
 	}
 	p.Shape = shape.String()
 	return nil
 }
 
-func writeShape(b *strings.Builder, v coercion.Value, enum bool) {
+func writeShape(b *strings.Builder, v coercion.Value, valued bool) {
 	switch v := v.(type) {
 	case nil:
 		b.WriteByte('n')
@@ -199,13 +200,13 @@ func writeShape(b *strings.Builder, v coercion.Value, enum bool) {
 			b.WriteByte('f')
 		}
 	case []any:
-		if !enum && !anyStructured(v) {
+		if !valued && !anyStructured(v) {
 			b.WriteByte('l')
 			return
 		}
 		b.WriteByte('[')
 		for _, item := range v {
-			writeShape(b, item, enum)
+			writeShape(b, item, valued)
 		}
 		b.WriteByte(']')
 	case *coercion.Object:
@@ -217,12 +218,17 @@ func writeShape(b *strings.Builder, v coercion.Value, enum bool) {
 		}
 		b.WriteByte('}')
 	case string:
-		if enum {
+		if valued {
 			b.WriteByte('e')
 			b.WriteString(strconv.Quote(v))
 			return
 		}
 		b.WriteByte('v')
+	case int64:
+		b.WriteByte('v')
+		if valued {
+			b.WriteString(strconv.FormatInt(v, 10))
+		}
 	default: // numbers, dates, Json
 		b.WriteByte('v')
 	}

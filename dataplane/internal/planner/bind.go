@@ -112,6 +112,8 @@ func (b *Binding) arg(p *Param) (any, error) {
 		// Values out of bounds are PageCheck's to report; the statement must
 		// still be one that runs.
 		return min(max(v.(int64), 0), MaxNodes), nil
+	case pageSkip:
+		return max(v.(int64), 0), nil
 	}
 	return v, nil
 }
@@ -130,6 +132,15 @@ func (b *Binding) listArg(p *Param, v any) (any, error) {
 	items, ok := v.([]any)
 	if !ok {
 		items = []any{v}
+	}
+	if p.conv == stored {
+		for i := range items { // made by resolve for this list alone
+			one, err := storeOne(p.field, items[i])
+			if err != nil {
+				return nil, err
+			}
+			items[i] = one
+		}
 	}
 	switch p.Type.Kind {
 	case relational.ArgInt:
@@ -284,6 +295,9 @@ func storeOne(f *datamodel.Field, v any) (any, error) {
 		}
 		return v, nil
 	case float64:
+		if v == 0 {
+			v = 0 // a negative zero is a zero
+		}
 		if len(strconv.FormatFloat(v, 'f', -1, 64)) > maxFloat {
 			return nil, tooLong(f)
 		}

@@ -95,7 +95,7 @@ func (w *writer) requireOnCreate(t *datamodel.Type, edges []edge, parent *parent
 func (w *writer) createPointing(r *row, e edge) {
 	reverse := e.field.Reverse()
 	for _, id := range e.ids {
-		w.require(e.field.Target(), id, connectMissing)
+		w.requireUnlessKey(e.field.Target(), id)
 		if !reverse.List {
 			w.takeFromParentColumn(e, id, nil)
 		}
@@ -109,14 +109,26 @@ func (w *writer) createPointing(r *row, e edge) {
 	}
 }
 
+// requireUnlessKey checks that nodes exist that a foreign key will point at, unless
+// the engine says by itself which one is missing.
+func (w *writer) requireUnlessKey(t *datamodel.Type, ids Source) {
+	if !w.target.Dialect.Features().NamesForeignKeys {
+		w.require(t, ids, connectMissing)
+	}
+}
+
 // connectFrom connects a node to the nodes of an edge that another row holds:
 // the related row itself, or a join table's. Nodes that can have only one
-// partner leave their old one. replaced says that the node's own old edges of
-// this field are gone already.
-func (w *writer) connectFrom(id Source, e edge, replaced bool) {
+// partner leave their old one; the node's own old edges of this field are gone
+// already.
+func (w *writer) connectFrom(id Source, e edge) {
 	target := e.field.Target()
 	connect := func(ids Source) {
-		w.require(target, ids, connectMissing)
+		if e.link.Join != nil {
+			w.requireUnlessKey(target, ids)
+		} else {
+			w.require(target, ids, connectMissing)
+		}
 		w.connectIDs(id, e, ids)
 	}
 	if len(e.ids) > 0 {
@@ -124,6 +136,9 @@ func (w *writer) connectFrom(id Source, e edge, replaced bool) {
 	}
 	for _, ids := range e.idLists {
 		connect(ids)
+	}
+	if e.link.Child != nil && w.createEach(target, e, id) {
+		return
 	}
 	for _, nested := range e.nested {
 		if e.link.Child != nil {
@@ -191,7 +206,7 @@ func (w *writer) replaceFrom(id Source, e edge) {
 		w.replaceParentColumn(id, e)
 	default:
 		w.dropFrom(id, e)
-		w.connectFrom(id, e, true)
+		w.connectFrom(id, e)
 	}
 }
 

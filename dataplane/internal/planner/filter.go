@@ -85,6 +85,10 @@ func (p *planning) filterScalar(a *args, key compiledschema.FilterKey, in input)
 			return relational.Constant(false)
 		}
 	}
+	if value, ok := in.value.(bool); ok && column.Kind == relational.KindBool {
+		// The values of booleans are part of the shape.
+		return relational.Flag{Column: column, Value: value == (key.Op == compiledschema.Is)}
+	}
 	switch key.Op {
 	case compiledschema.In, compiledschema.NotIn:
 		arg := a.add(comparing(in.listSource(), key.Field, column, true))

@@ -121,6 +121,8 @@ type Step struct {
 	// OnCheck makes the fault of a failed Guard or Require. value is the id that
 	// Require missed.
 	OnCheck func(value string) *fault.Fault
+	// OnNone makes the fault of a write that found no row to return.
+	OnNone func(args []any) *fault.Fault
 	// Deletes says that the step removes a node, so that a violated foreign key
 	// means that another node requires it.
 	Deletes bool
@@ -181,13 +183,13 @@ type Param struct {
 type conversion uint8
 
 const (
-	asIs        conversion = iota
-	folded                 // text for comparing
-	prefixEnd              // the end of the range of texts with this prefix
-	nodeID                 // must be a well-formed id (3001)
-	stored                 // a field's value to be written: sizes, Json, lists, hashes
-	pageSize               // first, last or skip
-	defaultPage            // the most nodes that a list returns
+	asIs      conversion = iota
+	folded               // text for comparing
+	prefixEnd            // the end of the range of texts with this prefix
+	nodeID               // must be a well-formed id (3001)
+	stored               // a field's value to be written: sizes, Json, lists, hashes
+	pageSize             // first or last
+	pageSkip             // skip
 )
 
 // MaxNodes is how many nodes a list returns at most (data-api §2.11).

@@ -255,22 +255,41 @@ func (r *reader) page(sel *relational.Select, t *datamodel.Type, f *ast.Field, n
 	check := &PageCheck{}
 	if skip.given() {
 		param := pageParam(skip.source)
+		param.conv = pageSkip
 		check.Skip, sel.Skip = &param, r.args.add(param)
 	}
 	switch {
 	case first.given():
 		param := pageParam(first.source)
-		check.First, sel.Limit = &param, r.args.add(param)
+		check.First = &param
+		r.limit(sel, first, param)
 	case last.given():
 		param := pageParam(last.source)
-		check.Last, sel.Limit, sel.FromEnd = &param, r.args.add(param), true
+		check.Last, sel.FromEnd = &param, true
+		r.limit(sel, last, param)
 	default:
-		sel.Limit = r.args.add(Param{Source: Source{value: int64(MaxNodes)}, Type: relational.ArgType{Kind: relational.ArgInt}, conv: defaultPage, scalar: datamodel.Int})
+		sel.Max = MaxNodes
 	}
 	if check.First != nil || check.Last != nil || check.Skip != nil {
 		node.Check = check
 	}
 	return nil
+}
+
+// limit cuts a list. Sizes belong to the document or to the shape (operation), so
+// that the engine can plan for them.
+func (r *reader) limit(sel *relational.Select, in input, param Param) {
+	size, known := in.value.(int64)
+	if l, ok := in.source.value.(operation.Literal); ok {
+		if n, err := strconv.ParseInt(l.Raw, 10, 32); err == nil {
+			size, known = n, true
+		}
+	}
+	if !known || size <= 0 || size > MaxNodes {
+		sel.Limit = r.args.add(param)
+		return
+	}
+	sel.Max = int(size)
 }
 
 func pageParam(s Source) Param {

@@ -40,7 +40,7 @@ func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.D
 		case step.Deletes && f != nil:
 			return relationRequired(f)
 		case !step.Deletes:
-			return connectMissing("")
+			return connectMissing(failure.Value)
 		}
 	}
 	return fault.Internal(err)

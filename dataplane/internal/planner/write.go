@@ -73,7 +73,6 @@ func (p *planning) write(c collected, target Target) *Write {
 	case compiledschema.RootDelete:
 		write.Found = p.sequence(target, func(w *writer) {
 			id := in.get("id").source
-			w.mustExist(root.Type, id)
 			w.mayBeDeleted(root.Type, id)
 			w.deleteReading(root, in, id, c, write.Node)
 		})
@@ -100,6 +99,17 @@ type writer struct {
 	*planning
 	target Target
 	out    *Sequence
+	// row is the write of the payload's own row, when that one write is all that
+	// can be left to say what became of it: it may return the payload itself.
+	row *rowWrite
+}
+
+// rowWrite is a step that writes one row, and what it can be made to return.
+type rowWrite struct {
+	step      *Step
+	render    func(returning []relational.Field) relational.Change
+	mustExist func(args []any) *fault.Fault // of a write that may find no row; else nil
+	requires  func()                        // adds the check that is needed when it returns nothing
 }
 
 func (p *planning) sequence(target Target, plan func(*writer)) *Sequence {
@@ -141,9 +151,11 @@ func (w *writer) require(t *datamodel.Type, ids Source, otherwise func(id string
 
 // mustExist is the check of update and delete.
 func (w *writer) mustExist(t *datamodel.Type, id Source) {
-	w.require(t, id, func(id string) *fault.Fault {
-		return fault.New(fault.NodeMissing, "'%s' has no item with id '%s'", t.Name, id)
-	})
+	w.require(t, id, func(id string) *fault.Fault { return nodeMissing(t, id) })
+}
+
+func nodeMissing(t *datamodel.Type, id string) *fault.Fault {
+	return fault.New(fault.NodeMissing, "'%s' has no item with id '%s'", t.Name, id)
 }
 
 func connectMissing(id string) *fault.Fault {
@@ -155,29 +167,82 @@ func relationRequired(f *datamodel.Field) *fault.Fault {
 	return fault.New(fault.RelationRequired, "The field '%s' on type '%s' is required. This mutation would leave it without a node.", f.Name, f.Type.Name)
 }
 
-// payloadNode reads a node after the writes and makes it, or in the Relay API the
-// payload around it, the value of the root field.
+// payloadNode makes a node, as it is after the writes, or in the Relay API the
+// payload around it, the value of the root field: returned by the write of its row
+// where that is all there is to do, else read.
 func (w *writer) payloadNode(root compiledschema.Root, in input, id Source, c collected, node *Node) {
 	r := w.reader()
 	if w.doc.Schema.API() == compiledschema.Relay {
+		w.notReturned()
 		w.payload(r, c.key, r.payload(root, in, id, c, node))
 		return
 	}
-	w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
+	if !w.returned(root.Type, c, node) {
+		w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
+	}
 }
 
 // deleteReading deletes a node. What is read of it shows the state before
 // (LQ-D26).
 func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c collected, node *Node) {
 	if w.doc.Schema.API() == compiledschema.Relay {
+		w.first(func() { w.mustExist(root.Type, id) })
 		w.deleteWithPayload(root, in, id, c, node)
 		return
 	}
-	w.payloadNode(root, in, id, c, node)
 	w.delete(root.Type, id)
+	if w.returned(root.Type, c, node) {
+		return
+	}
+	last := w.out.Steps[len(w.out.Steps)-1]
+	w.out.Steps = w.out.Steps[:len(w.out.Steps)-1]
+	r := w.reader()
+	w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
+	w.out.Steps = append(w.out.Steps, last)
 }
 
 func (w *writer) reader() *reader { return &reader{planning: w.planning, target: w.target} }
+
+// notReturned adds the check that a row exists whose write was meant to say so.
+func (w *writer) notReturned() {
+	if w.row != nil && w.row.requires != nil {
+		w.row.requires()
+	}
+	w.row = nil
+}
+
+// returned lets the write of the row return the payload, when it can. When not,
+// the check that the row exists goes first.
+func (w *writer) returned(t *datamodel.Type, c collected, node *Node) bool {
+	row := w.row
+	if row == nil {
+		return false
+	}
+	r := w.reader()
+	shape := &Node{}
+	fields := []relational.Field{{Key: c.key, Value: relational.Object{Fields: r.object(t, c.sets(), shape)}}}
+	if r.rewrite || len(r.args.params) > 0 || !relational.Returnable(fields) {
+		w.notReturned()
+		return false
+	}
+	node.Children = shape.Children
+	row.step.Statement = w.target.Dialect.Change(w.target.Namespace, row.render(fields))
+	row.step.OnNone = row.mustExist
+	for i, step := range w.out.Steps {
+		if step == row.step {
+			w.out.Payload = []int{i}
+		}
+	}
+	return true
+}
+
+// first puts the steps that add makes before all others.
+func (w *writer) first(add func()) {
+	rest := w.out.Steps
+	w.out.Steps = nil
+	add()
+	w.out.Steps = append(w.out.Steps, rest...)
+}
 
 func (r *reader) node(t *datamodel.Type, id Source, sets []ast.SelectionSet, node *Node) relational.Value {
 	one := r.byKey(t, id)
@@ -246,11 +311,18 @@ func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source 
 	}
 	w.requireOnCreate(t, edges, parent)
 	insert := &relational.Insert{Table: table, Columns: r.columns, Values: r.values, Args: r.args.types()}
-	w.add(insert, &r.args)
+	step := w.add(insert, &r.args)
 	for _, e := range edges {
 		if e.link.Parent == nil {
-			w.connectFrom(id, e, false)
+			w.connectFrom(id, e)
 		}
+	}
+	w.row = nil
+	if w.out.Steps[len(w.out.Steps)-1] == step { // nothing after it changes what the row shows
+		w.row = &rowWrite{step: step, render: func(returning []relational.Field) relational.Change {
+			insert.Returning = returning
+			return insert
+		}}
 	}
 	return id
 }
@@ -294,7 +366,7 @@ func valueSource(f *datamodel.Field, in input) Source {
 func (w *writer) update(t *datamodel.Type, in input) {
 	id := in.get("id").source
 	table := w.layout().Table(t)
-	w.mustExist(t, id)
+	edges := w.edges(t, in, false)
 	r := &row{}
 	for _, f := range t.Fields {
 		if f.IsRelation() || f.IsSystem() {
@@ -325,10 +397,37 @@ func (w *writer) update(t *datamodel.Type, in input) {
 			change.Set = append(change.Set, relational.Assignment{Column: c, Value: r.values[i]})
 		}
 		change.Args = r.args.types()
-		w.add(change, &r.args)
+		step := w.add(change, &r.args)
+		if len(edges) == 0 {
+			w.row = w.existing(t, id, step, func(returning []relational.Field) relational.Change {
+				change.Returning = returning
+				return change
+			})
+			return
+		}
 	}
-	for _, e := range w.edges(t, in, false) {
+	w.first(func() { w.mustExist(t, id) })
+	for _, e := range edges {
 		w.replaceFrom(id, e)
+	}
+	w.row = nil
+}
+
+// existing is a write of the row with this id, which must be there.
+func (w *writer) existing(t *datamodel.Type, id Source, step *Step, render func([]relational.Field) relational.Change) *rowWrite {
+	at := -1
+	for i, p := range step.Params {
+		if p.same(idParam(id)) {
+			at = i
+		}
+	}
+	return &rowWrite{
+		step:   step,
+		render: render,
+		mustExist: func(args []any) *fault.Fault {
+			return nodeMissing(t, fmt.Sprint(args[at]))
+		},
+		requires: func() { w.first(func() { w.mustExist(t, id) }) },
 	}
 }
 
@@ -347,5 +446,10 @@ func (w *writer) delete(t *datamodel.Type, id Source) {
 	table := w.layout().Table(t)
 	change := &relational.Delete{Table: table, Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: a.add(idParam(id))}}
 	change.Args = a.types()
-	w.add(change, &a).Deletes = true
+	step := w.add(change, &a)
+	step.Deletes = true
+	w.row = w.existing(t, id, step, func(returning []relational.Field) relational.Change {
+		change.Returning = returning
+		return change
+	})
 }

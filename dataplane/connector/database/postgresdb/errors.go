@@ -10,6 +10,20 @@ import (
 	"icehouse/dataplane/dialect/postgres"
 )
 
+// missing reads the id that a foreign key misses out of the server's detail, as
+// in: Key (author)=(c123) is not present in table "Author".
+func missing(detail string) string {
+	_, rest, ok := strings.Cut(detail, ")=(")
+	if !ok {
+		return ""
+	}
+	id, _, ok := strings.Cut(rest, ") is not present")
+	if !ok {
+		return ""
+	}
+	return id
+}
+
 // describe says what a failure means to a caller. A message of the server may
 // hold values of rows, so it stays inside, as the cause.
 func describe(err error, step int) error {
@@ -27,7 +41,7 @@ func describe(err error, step int) error {
 	case "23505":
 		e.Kind = database.UniqueViolation
 	case "23503":
-		e.Kind = database.MissingReference
+		e.Kind, e.Value = database.MissingReference, missing(pg.Detail)
 	case "23502":
 		e.Kind = database.MissingValue
 	case "23514", "54000": // the check on length; an index entry that is too large

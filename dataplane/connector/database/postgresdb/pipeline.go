@@ -137,7 +137,7 @@ func (d *driver) collect(p *pgconn.Pipeline, s *session, awaited []sent, t trip)
 			if _, err := r.Close(); err != nil {
 				return nil, a.step, err
 			}
-			if a.step >= 0 && t.statements[a.step].Returns && out[a.step] == nil {
+			if a.step >= 0 && t.statements[a.step].Returns && !t.statements[a.step].Writes && out[a.step] == nil {
 				return nil, a.step, errors.New("the statement returned no row")
 			}
 		case nil:

@@ -129,6 +129,9 @@ func (c *conn) statement(ctx context.Context, s database.Statement) ([]byte, err
 		}
 		return nil, nil
 	default:
+		if len(values) == 0 && s.Writes {
+			return nil, nil
+		}
 		if len(values) == 0 {
 			return nil, errors.New("the statement returned no row")
 		}

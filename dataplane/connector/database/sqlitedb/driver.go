@@ -54,7 +54,7 @@ func (d *driver) Batch(ctx context.Context, scope isolation.Scope, statements []
 // writes says that a statement is more than a read.
 func writes(statements []database.Statement) bool {
 	for _, s := range statements {
-		if !s.Returns {
+		if s.Writes || !s.Returns && s.Check == dialect.NoCheck {
 			return true
 		}
 	}

@@ -18,13 +18,22 @@ func (g *Generator) Update(u *relational.Update, set func(relational.Assignment)
 		assignments = append(assignments, first+" = "+first)
 	}
 	return "UPDATE " + g.engine.Table(u.Table) + " AS " + row.Alias + " SET " + strings.Join(assignments, ", ") +
-		g.where(u.Where, row)
+		g.where(u.Where, row) + g.returning(u.Returning, u.Table, row)
 }
 
 // Delete writes the removal of rows.
 func (g *Generator) Delete(d *relational.Delete) string {
 	row := g.NewRow()
-	return "DELETE FROM " + g.engine.Table(d.Table) + " AS " + row.Alias + g.where(d.Where, row)
+	return "DELETE FROM " + g.engine.Table(d.Table) + " AS " + row.Alias + g.where(d.Where, row) + g.returning(d.Returning, d.Table, row)
+}
+
+// returning writes the answer of a write, in pieces as Query does.
+func (g *Generator) returning(fields []relational.Field, t *relational.Table, row *Row) string {
+	if fields == nil {
+		return ""
+	}
+	row = &Row{Alias: g.engine.Written(t, row.Alias)}
+	return " RETURNING " + strings.TrimPrefix(g.answer(fields, row), "SELECT ")
 }
 
 func (g *Generator) where(p relational.Predicate, row *Row) string {
@@ -34,11 +43,17 @@ func (g *Generator) where(p relational.Predicate, row *Row) string {
 	return " WHERE " + g.Condition(p, row)
 }
 
-// InsertInto writes the head of an insertion.
+// InsertInto writes the head of an insertion; Returning its end.
 func (g *Generator) InsertInto(i *relational.Insert) string {
+	g.inserted = g.NewRow()
 	names := make([]string, len(i.Columns))
 	for n, c := range i.Columns {
 		names[n] = Quote(c.Name)
 	}
-	return "INSERT INTO " + g.engine.Table(i.Table) + " (" + strings.Join(names, ", ") + ")"
+	return "INSERT INTO " + g.engine.Table(i.Table) + " AS " + g.inserted.Alias + " (" + strings.Join(names, ", ") + ")"
+}
+
+// Returning writes the end of an insertion.
+func (g *Generator) Returning(i *relational.Insert) string {
+	return g.returning(i.Returning, i.Table, g.inserted)
 }

@@ -33,6 +33,9 @@ type Engine interface {
 	// Find writes the condition that text contains needle, or ends with it.
 	// An empty needle is in every text.
 	Find(kind relational.MatchKind, text, needle string) string
+	// Written is the name of the row that a write changed, where it returns it;
+	// alias is its name before.
+	Written(t *relational.Table, alias string) string
 	// Page writes the clause that cuts a list; empty parts are absent.
 	Page(limit, skip string) string
 }
@@ -42,10 +45,11 @@ type Member struct{ Key, Value string }
 
 // Generator writes one statement. It is used once.
 type Generator struct {
-	engine  Engine
-	args    []relational.ArgType
-	aliases int
-	page    *page // the page that an object is about
+	engine   Engine
+	args     []relational.ArgType
+	aliases  int
+	page     *page // the page that an object is about
+	inserted *Row  // the row that InsertInto adds
 }
 
 // New starts a statement with these arguments.

@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"strconv"
 	"strings"
 
 	"icehouse/dataplane/relational"
@@ -14,8 +15,8 @@ func (g *Generator) list(s *relational.Select, row, parent *Row) string {
 // cut writes the derived table of the rows that a list keeps. limit stands in
 // for a Select without one.
 func (g *Generator) cut(s *relational.Select, row, parent *Row, limit string) string {
-	if s.Limit != 0 {
-		limit = g.Arg(s.Limit)
+	if own := g.limit(s); own != "" {
+		limit = own
 	}
 	skip := ""
 	if s.Skip != 0 {
@@ -38,6 +39,18 @@ func (g *Generator) cut(s *relational.Select, row, parent *Row, limit string) st
 		inner = "SELECT " + columns + " FROM (" + inner + ") AS " + row.Alias + " ORDER BY " + g.order(s, row, false)
 	}
 	return "(" + inner + ") AS " + row.Alias
+}
+
+// limit writes how many rows a list keeps; "" for all.
+func (g *Generator) limit(s *relational.Select) string {
+	switch {
+	case s.Max != 0:
+		return strconv.Itoa(s.Max)
+	case s.Limit != 0:
+		return g.Arg(s.Limit)
+	default:
+		return ""
+	}
 }
 
 // order writes the list order, or its exact reverse: nulls before all values,

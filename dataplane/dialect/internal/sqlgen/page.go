@@ -33,11 +33,9 @@ var (
 func (g *Generator) pageObject(v *relational.Page, parent *Row) string {
 	p := &page{
 		list: v.Select, row: g.NewRow(), sums: g.NewRow().Alias,
-		withMore: v.Select.Limit != 0 && asksMore(v.Fields),
+		limit: g.limit(v.Select),
 	}
-	if v.Select.Limit != 0 {
-		p.limit = g.Arg(v.Select.Limit)
-	}
+	p.withMore = p.limit != "" && asksMore(v.Fields)
 	outer := g.page
 	g.page = p
 	members := g.members(v.Fields, parent)

@@ -25,6 +25,11 @@ func (g *Generator) Condition(p relational.Predicate, row *Row) string {
 		return "FALSE"
 	case relational.Compare:
 		return "(" + g.key(row, p.Column) + operators[p.Op] + g.Arg(p.Arg) + ")"
+	case relational.Flag:
+		if p.Value {
+			return row.Column(p.Column)
+		}
+		return "(NOT " + row.Column(p.Column) + ")"
 	case relational.IsNull:
 		if p.Not {
 			return "(" + row.Column(p.Column) + " IS NOT NULL)"

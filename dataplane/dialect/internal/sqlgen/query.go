@@ -18,18 +18,22 @@ const maxPieces = 500
 //
 // An answer with very many fields has several of them in one column.
 func (g *Generator) Query(q *relational.Query) string {
-	if len(q.Fields) == 0 {
+	return g.answer(q.Fields, nil)
+}
+
+func (g *Generator) answer(fields []relational.Field, row *Row) string {
+	if len(fields) == 0 {
 		return "SELECT '{}'"
 	}
-	together := (len(q.Fields) + maxPieces - 1) / maxPieces
+	together := (len(fields) + maxPieces - 1) / maxPieces
 	var b strings.Builder
 	b.WriteString("SELECT ")
 	open := "{"
-	for i, m := range g.members(q.Fields, nil) {
+	for i, m := range g.members(fields, row) {
 		switch {
 		case together == 1:
 			b.WriteString(Text(open+JSONString(m.Key)+":") + ", " + m.Value + ", ")
-		case i%together == together-1 || i == len(q.Fields)-1:
+		case i%together == together-1 || i == len(fields)-1:
 			b.WriteString(Text(open+JSONString(m.Key)+":") + " || " + inText(m.Value) + ", ")
 		default:
 			b.WriteString(Text(open+JSONString(m.Key)+":") + " || " + inText(m.Value) + " || ")
@@ -110,7 +114,7 @@ func (g *Generator) one(v *relational.One, row *Row) string {
 		from, where := g.rows(v.Select, inner, row, true)
 		return g.engine.One(members, from+where)
 	}
-	if v.Select.Limit != 0 || v.Select.FromEnd {
+	if v.Select.Limit != 0 || v.Select.Max != 0 || v.Select.FromEnd {
 		return g.engine.One(members, g.list(v.Select, inner, row)+" LIMIT 1")
 	}
 	return g.engine.One(members, g.cut(v.Select, inner, row, "1"))
@@ -120,7 +124,7 @@ func (g *Generator) one(v *relational.One, row *Row) string {
 // order and no limit.
 func single(s *relational.Select) bool {
 	switch {
-	case len(s.Cursors) > 0 || s.Skip != 0 || s.Limit != 0:
+	case len(s.Cursors) > 0 || s.Skip != 0 || s.Limit != 0 || s.Max != 0:
 		return false
 	case s.Link != nil && s.Link.Parent != nil:
 		return true
