@@ -9,20 +9,17 @@ package oracle
 
 import (
 	"bufio"
-	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
-	"syscall"
 	"testing"
+
+	"icehouse/deploy/testbed/npm"
 )
 
 var (
@@ -62,7 +59,9 @@ func start() (*Oracle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node is not installed: %w", err)
 	}
-	folder, err := install()
+	folder, err := npm.Install("oracle", map[string][]byte{
+		"package.json": packageJSON, "package-lock.json": packageLock, "oracle.mjs": script,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -81,60 +80,6 @@ func start() (*Oracle, error) {
 		return nil, fmt.Errorf("start node: %w", err)
 	}
 	return &Oracle{stdin: stdin, out: bufio.NewReaderSize(stdout, 1<<20)}, nil
-}
-
-// install puts the script and the locked packages into a folder named after
-// their content, once for all test binaries.
-func install() (string, error) {
-	root, err := checkout()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.New()
-	for _, part := range [][]byte{packageJSON, packageLock, script} {
-		sum.Write(part)
-	}
-	parent := filepath.Join(root, ".cache", "oracle")
-	folder := filepath.Join(parent, hex.EncodeToString(sum.Sum(nil))[:16])
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
-	done := filepath.Join(folder, "done")
-	if _, err := os.Stat(done); err == nil {
-		return folder, nil
-	}
-	for name, content := range map[string][]byte{"package.json": packageJSON, "package-lock.json": packageLock, "oracle.mjs": script} {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
-			return "", err
-		}
-	}
-	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	npm.Dir = folder
-	if out, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w\n%s", err, bytes.TrimSpace(out))
-	}
-	return folder, os.WriteFile(done, nil, 0o644)
-}
-
-// checkout is the root folder of this module.
-func checkout() (string, error) {
-	_, file, _, _ := runtime.Caller(0)
-	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod above %s", file)
-		}
-	}
 }
 
 // ask sends one request and reads its answer into result.
