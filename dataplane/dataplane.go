@@ -143,7 +143,9 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 	if err != nil {
 		return p.failed(ctx, c, err)
 	}
-	schema = schema.For(c.API)
+	if c.API == transport.Relay {
+		schema = schema.For(compiledschema.Relay)
+	}
 	prepared, err := p.documents.Prepare(schema, r)
 	if err != nil {
 		return p.failed(ctx, c, err)

@@ -19,7 +19,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/errgroup"
 
-	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/internal/response"
@@ -50,10 +49,19 @@ func (a Answer) status() int {
 	return http.StatusOK
 }
 
+// API is one of the APIs of a project: a part of its address and of request ids.
+type API string
+
+// The APIs.
+const (
+	Simple API = "simple"
+	Relay  API = "relay"
+)
+
 // Caller is who asks for what project.
 type Caller struct {
 	Project   directory.Entry
-	API       compiledschema.API
+	API       API
 	RequestID string
 	Token     string // the bearer token, unchecked; "" when there is none
 }
@@ -70,10 +78,10 @@ type Options struct {
 func Handler(service Service, o Options, log *slog.Logger) http.Handler {
 	r := chi.NewRouter()
 	r.Use(cors)
-	for _, api := range []compiledschema.API{compiledschema.Simple, compiledschema.Relay} {
+	for _, api := range []API{Simple, Relay} {
 		h := &handler{api: api, service: service, options: o, log: log}
 		for _, path := range []string{"/{project}", "/{project}/*"} {
-			path = "/" + api.String() + "/v1" + path
+			path = "/" + string(api) + "/v1" + path
 			r.Options(path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 			r.Get(path, h.get)
 			r.Head(path, h.get)
@@ -85,7 +93,7 @@ func Handler(service Service, o Options, log *slog.Logger) http.Handler {
 
 // handler serves one API.
 type handler struct {
-	api     compiledschema.API
+	api     API
 	service Service
 	options Options
 	log     *slog.Logger
@@ -115,7 +123,7 @@ func cors(next http.Handler) http.Handler {
 func (h *handler) requestID() string {
 	var buf [64]byte
 	id := append(append(buf[:0], h.options.Region...), ':')
-	return string(tenancy.AppendID(append(append(id, h.api.String()...), ':')))
+	return string(tenancy.AppendID(append(append(id, h.api...), ':')))
 }
 
 // special are the sub-paths that are no GraphQL requests.

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
@@ -37,7 +36,7 @@ func (echo) Execute(_ context.Context, c Caller, r operation.Request) Answer {
 	if strings.HasPrefix(r.Query, "query IntrospectionQuery") {
 		return Answer{Body: []byte(`{"data":"schema"}`)}
 	}
-	if c.API == compiledschema.Relay {
+	if c.API == Relay {
 		return Answer{Body: []byte("relay")}
 	}
 	return Answer{Body: fmt.Appendf(nil, `{"q":%q,"op":%q,"vars":"%s","token":%q}`, r.Query, r.OperationName, strings.Join(keys, " "), c.Token)}
