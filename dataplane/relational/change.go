@@ -53,10 +53,14 @@ func (*Delete) change()  {}
 func (*Guard) change()   {}
 func (*Require) change() {}
 
-// Assignment sets a column to an argument; 0 sets it to null.
+// Assignment sets a column to an argument; 0 sets it to null. With Append the
+// elements of the argument, a JSON array, go behind those of the column's array;
+// a column without one has no elements. Both arrays are stored forms: nothing
+// stands before the first bracket, behind the last one, or inside an empty pair.
 type Assignment struct {
 	Column *Column
 	Value  Arg
+	Append bool
 }
 
 // Returnable says whether a write can return these fields itself: values of the

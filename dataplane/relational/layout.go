@@ -52,10 +52,14 @@ type Column struct {
 	Table      *Table
 	Name       string
 	Kind       Kind
-	Required   bool   // NOT NULL
+	Required   bool   // NOT NULL; of a foreign key: see Cascade
 	Unique     bool   // at most one row per value; KindText: without case
 	References *Table // the rows that a KindID column points at; nil for others
-	Cascade    bool   // deleting the referenced row deletes this row (join tables); else it empties the column, or is refused when Required
+	// Cascade: deleting the referenced row deletes this row (join tables). Else it
+	// empties the column, or is refused when that is Required. Such a column may
+	// still be empty: an import stores nodes before their edges (data-api §9.1).
+	// That no other write leaves it so is for plans to see to.
+	Cascade bool
 }
 
 type storage struct {

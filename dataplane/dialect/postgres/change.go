@@ -19,6 +19,9 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Writes: true, Returns: c.Returning != nil, SQL: g.Update(c, func(a relational.Assignment) string {
+			if a.Append {
+				return appended(g, a)
+			}
 			return e.stored(g, a.Column, a.Value)
 		})}
 	case *relational.Delete:
@@ -32,6 +35,13 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 		return dialect.Statement{Args: c.Args, Check: dialect.RequireCheck, SQL: e.require(g, c)}
 	}
 	return dialect.Statement{SQL: "SELECT " + refuse(GuardState, "'unknown change'")}
+}
+
+// appended joins two arrays where one closes and the other opens.
+func appended(g *sqlgen.Generator, a relational.Assignment) string {
+	old, more := sqlgen.Quote(a.Column.Name)+"::text", g.Arg(a.Value)
+	return "(CASE WHEN coalesce(" + old + ", '[]') = '[]' THEN " + more + " WHEN " + more + " = '[]' THEN " + old +
+		" ELSE left(" + old + ", -1) || ',' || substr(" + more + ", 2) END)::json"
 }
 
 // require asks for the first id that has no row. LIMIT keeps the refusal

@@ -18,6 +18,9 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Writes: true, Returns: c.Returning != nil, SQL: g.Update(c, func(a relational.Assignment) string {
+			if a.Append {
+				return appended(g, a)
+			}
 			return stored(g, a.Value)
 		})}
 	case *relational.Delete:
@@ -33,6 +36,13 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 				e.Table(c.Table) + " AS t WHERE t." + sqlgen.Quote(c.Table.ID.Name) + " = wanted.value) ORDER BY wanted.key LIMIT 1"}
 	}
 	return dialect.Statement{SQL: "SELECT 0", Check: dialect.GuardCheck}
+}
+
+// appended joins two arrays where one closes and the other opens.
+func appended(g *sqlgen.Generator, a relational.Assignment) string {
+	old, more := sqlgen.Quote(a.Column.Name), g.Arg(a.Value)
+	return "CASE WHEN coalesce(" + old + ", '[]') = '[]' THEN " + more + " WHEN " + more + " = '[]' THEN " + old +
+		" ELSE substr(" + old + ", 1, length(" + old + ") - 1) || ',' || substr(" + more + ", 2) END"
 }
 
 // insert writes rows. With Each, the lists are unrolled side by side and the

@@ -75,7 +75,7 @@ var columnTypes = [...]string{
 func column(c *relational.Column) string {
 	name := sqlgen.Quote(c.Name)
 	text := name + " " + columnTypes[c.Kind]
-	if c.Required {
+	if c.Required && (c.References == nil || c.Cascade) {
 		text += " NOT NULL"
 	}
 	if c.Unique && c.Kind == relational.KindText {

@@ -60,6 +60,35 @@ func rowsComeAndGo(t *testing.T, h *house) {
 	fails(t, err, database.Internal, 0, "")
 }
 
+func appends(t *testing.T, h *house) {
+	change := change{&relational.Update{
+		Table: h.table("Order"),
+		Set:   []relational.Assignment{{Column: h.column("Order", "labels"), Value: 2, Append: true}},
+		Where: relational.Compare{Column: h.table("Order").ID, Op: relational.Equal, Arg: 1},
+		Args:  []relational.ArgType{{Kind: relational.ArgID}, {Kind: relational.ArgJSON}},
+	}, nil}
+	for _, step := range []struct{ more, want string }{
+		{`[]`, `[]`}, {`["a","]"]`, `["a","]"]`}, {`[]`, `["a","]"]`}, {`["[",",","\""]`, `["a","]","[",",","\""]`}, {`["😀"]`, `["a","]","[",",","\"","😀"]`},
+	} {
+		change.args = []any{canary, step.more}
+		h.must(t, h.a, change)
+		h.expect(t, h.a, "Order", `[{"labels":`+step.want+`}]`, "labels")
+	}
+}
+
+// edgesLater stores a row whose required foreign key is set by a later write.
+func edgesLater(t *testing.T, h *house) {
+	h.must(t, h.a, h.insert("Order", "id", "o2", "createdAt", when, "updatedAt", when, "title", "Title", "rank", int64(1)))
+	h.expect(t, h.a, "Order", `[{"id":"canary","group":"canary"},{"id":"o2","group":null}]`, "id", "group")
+	h.must(t, h.a, change{&relational.Update{
+		Table: h.table("Order"),
+		Set:   []relational.Assignment{{Column: h.column("Order", "group"), Value: 2}},
+		Where: relational.Compare{Column: h.table("Order").ID, Op: relational.Equal, Arg: 1},
+		Args:  []relational.ArgType{{Kind: relational.ArgID}, {Kind: relational.ArgID}},
+	}, []any{"o2", canary}})
+	h.expect(t, h.a, "Order", `[{"id":"canary","group":"canary"},{"id":"o2","group":"canary"}]`, "id", "group")
+}
+
 func insertEach(t *testing.T, h *house) {
 	user := h.table("User")
 	const n = 500

@@ -30,6 +30,8 @@ func Suite(t *testing.T, open func(t *testing.T) *database.DB) {
 		{"a failed step leaves nothing", batchIsAtomic},
 		{"rows come and go", rowsComeAndGo},
 		{"inserting lists", insertEach},
+		{"lists grow at their end", appends},
+		{"a row may wait for its required edge", edgesLater},
 		{"existing rows are left alone", ignoreExisting},
 		{"a unique value is reported by its constraint", uniqueViolations},
 		{"a text that is too long for an index is reported", valueTooLong},
