@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -278,7 +279,10 @@ var jsonType = []string{"application/json"}
 func write(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = jsonType
-	w.WriteHeader(status)
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if status != http.StatusOK { // saying what goes without saying costs a copy of the header
+		w.WriteHeader(status)
+	}
 	_, _ = w.Write(body) // the client is gone when this fails
 }
 
