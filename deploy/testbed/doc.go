@@ -4,7 +4,8 @@
 // a fresh database in it. Callers: tests, by Database; `make test`, by the
 // command in cmd/testbed, which starts one server for all packages of a run.
 //
-// A server is looked for in this order: the URL in ICEHOUSE_TEST_DATABASE_URL,
+// A server is looked for in this order: the URL in ICEHOUSE_TEST_DATABASE_URL or
+// DATABASE_URL,
 // server programs on this machine, Debian's packages (as root), the compose file
 // beside this package. When there is none, tests fail and say what to install;
 // none is skipped in silence. A server that testbed starts is its own, in a

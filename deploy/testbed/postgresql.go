@@ -13,16 +13,28 @@ import (
 	"time"
 )
 
-// DatabaseURL names the environment variable with the URL of a server for tests.
-// The user must be allowed to make databases and roles; testbed makes databases
-// of its own in it and touches no other.
+// DatabaseURL names the environment variable with the URL of a server for tests;
+// where it is not set, DATABASE_URL counts, if it is a PostgreSQL URL. The user
+// must be allowed to make databases and roles; testbed makes databases of its own
+// in it and touches no other.
 const DatabaseURL = "ICEHOUSE_TEST_DATABASE_URL"
+
+// told returns the server that the environment names.
+func told() string {
+	if url := os.Getenv(DatabaseURL); url != "" {
+		return url
+	}
+	if url := os.Getenv("DATABASE_URL"); strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		return url
+	}
+	return ""
+}
 
 // PostgreSQL returns the URL of a server, and how to stop it. stop is never nil
 // and stops only what this call started.
 func PostgreSQL(ctx context.Context) (url string, stop func(), err error) {
 	nothing := func() {}
-	if url := os.Getenv(DatabaseURL); url != "" {
+	if url := told(); url != "" {
 		return url, nothing, nil
 	}
 	bin := findPrograms()
@@ -43,7 +55,7 @@ func PostgreSQL(ctx context.Context) (url string, stop func(), err error) {
 		}
 		return url, stop, nil
 	}
-	return "", nothing, errors.New("no PostgreSQL for tests: set " + DatabaseURL +
+	return "", nothing, errors.New("no PostgreSQL for tests: set DATABASE_URL" +
 		" to a server's URL, or install the server (Debian: apt-get install postgresql), or Docker with compose")
 }
 
