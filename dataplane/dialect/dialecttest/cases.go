@@ -15,7 +15,7 @@ type Case struct {
 // Cases are what the dialects must render, each form once.
 func Cases(l *relational.Layout) []Case {
 	c := caser{l}
-	return append(append(c.queries(), c.changes()...), c.schema()...)
+	return append(append(append(c.queries(), c.pages()...), c.changes()...), c.schema()...)
 }
 
 type caser struct{ l *relational.Layout }
