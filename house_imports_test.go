@@ -120,13 +120,13 @@ func TestProductsAreChosenInCmd(t *testing.T) {
 
 // libraries are those that would leak a choice if they were used everywhere.
 var libraries = []rule{
-	{"github.com/jackc/pgx/v5", []string{"dataplane/connector/database/postgresdb", "controlplane/store/postgresstore"}, "one engine's driver stays behind its socket"},
+	{"github.com/jackc/pgx/v5", []string{"dataplane/connector/database/postgresdb", "controlplane/store/postgresstore", "deploy/testbed", "deploy/bench"}, "one engine's driver stays behind its socket"},
 	{"modernc.org/sqlite", []string{"dataplane/connector/database/sqlitedb", "controlplane/store/sqlitestore"}, "one engine's driver stays behind its socket"},
 	{"github.com/golang-migrate/migrate/v4", []string{"controlplane/store", "migrations"}, "it changes platform tables only; the tables of projects are computed"},
 	{"github.com/graphql-go/graphql", []string{"controlplane/managementapi"}, "project APIs run without a library's executor"},
-	{"github.com/vektah/gqlparser/v2", []string{"dataplane", "controlplane", "cmd/icehouse/internal"}, "GraphQL is read in the planes"},
+	{"github.com/vektah/gqlparser/v2", []string{"dataplane", "controlplane", "cmd/icehouse/internal", "deploy/testbed"}, "GraphQL is read in the planes"},
 	{"github.com/alecthomas/kong", []string{"cmd/icehouse/internal/cli"}, "only the command line parses arguments"},
-	{"github.com/goccy/go-yaml", []string{"cmd/icehouse/internal/yamldoc", "controlplane/definition"}, "YAML is read at the two ends of a deploy"},
+	{"github.com/goccy/go-yaml", []string{"cmd/icehouse/internal/yamldoc", "controlplane/definition", "deploy/testbed"}, "YAML is read at the two ends of a deploy"},
 	{"github.com/golang-jwt/jwt/v5", []string{"controlplane/account", "dataplane/internal/authn"}, "tokens are made and checked in one place for each plane"},
 }
 
