@@ -41,10 +41,11 @@ func everyFormRelay(t testing.TB) *Schema { return everyFormSchema(t).For(Relay)
 
 func TestTwoViewsOfOneProject(t *testing.T) {
 	s := everyFormSchema(t)
-	if s.API() != Simple || s.For(Relay).API() != Relay || s.For(Relay) != s.For(Relay) || s.For(Relay).For(Simple) != s {
+	relay := s.For(Relay)
+	if s.API() != Simple || relay.API() != Relay || s.For(Relay) != relay || relay.For(Simple) != s {
 		t.Error("the views are not one pair")
 	}
-	if s.Model() != s.For(Relay).Model() || s.Layout() != s.For(Relay).Layout() {
+	if s.Model() != relay.Model() || s.Layout() != relay.Layout() {
 		t.Error("the views do not share the project")
 	}
 	if Simple.String() != "simple" || Relay.String() != "relay" {
