@@ -57,6 +57,8 @@ type Config struct {
 	DocumentBytes uint64        // documents kept; default 64 MiB
 	PlanBytes     uint64        // plans kept; default 64 MiB
 	BodyBytes     int64         // of a request; default 10 MiB (data-api §5.4)
+	ImportBytes   int64         // of an import; default 12 MiB (data-api §5.4)
+	ExportSize    int           // of an export's elements; default 10,000,000 (data-api §9.3)
 	Timeout       time.Duration // of a request; default 45 s
 	Region        string        // first part of request ids; default local
 }
@@ -82,6 +84,12 @@ func (c *Config) complete() {
 	}
 	if c.BodyBytes == 0 {
 		c.BodyBytes = 10 << 20
+	}
+	if c.ImportBytes == 0 {
+		c.ImportBytes = 12 << 20
+	}
+	if c.ExportSize == 0 {
+		c.ExportSize = 10_000_000
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 45 * time.Second
@@ -124,10 +132,11 @@ func New(c Config) *DataPlane {
 // Handler serves /simple/v1/ and /relay/v1/.
 func (d *DataPlane) Handler() http.Handler {
 	return transport.Handler((*pipeline)(d), transport.Options{
-		BodyBytes: d.config.BodyBytes,
-		Timeout:   d.config.Timeout,
-		Region:    d.config.Region,
-		BatchSize: 8,
+		BodyBytes:   d.config.BodyBytes,
+		ImportBytes: d.config.ImportBytes,
+		Timeout:     d.config.Timeout,
+		Region:      d.config.Region,
+		BatchSize:   8,
 	}, d.config.Log)
 }
 

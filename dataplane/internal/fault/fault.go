@@ -37,6 +37,8 @@ const (
 	ToManyNull         = 3033
 	ValueNotValid      = 3036
 	NotJSON            = 3037
+	UnknownModel       = 4012
+	UnknownField       = 4014
 	FunctionNotRunning = 5000
 )
 

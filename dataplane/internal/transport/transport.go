@@ -33,6 +33,9 @@ type Service interface {
 	Project(ctx context.Context, idOrAlias string) (directory.Entry, error)
 	// Execute answers one request. It never fails: failures are answers.
 	Execute(ctx context.Context, c Caller, r operation.Request) Answer
+	// Bulk answers an import or an export. It calls body once, and only for a
+	// caller who may do this. The error is body's, or ErrNotJSON.
+	Bulk(ctx context.Context, c Caller, a BulkAction, body func() ([]byte, error)) (Answer, error)
 }
 
 // Answer is the body that answers a request.
@@ -69,10 +72,11 @@ type Caller struct {
 
 // Options bound requests.
 type Options struct {
-	BodyBytes int64         // of a GraphQL request
-	Timeout   time.Duration // of a request
-	Region    string        // the first part of request ids
-	BatchSize int           // requests of one batch that run at the same time
+	BodyBytes   int64         // of a GraphQL request or an export
+	ImportBytes int64         // of an import
+	Timeout     time.Duration // of a request
+	Region      string        // the first part of request ids
+	BatchSize   int           // requests of one batch that run at the same time
 }
 
 // Handler serves the Simple and the Relay API of all projects.
@@ -130,7 +134,7 @@ func (h *handler) requestID() string {
 // special are the sub-paths that are no GraphQL requests.
 func special(r *http.Request) string {
 	switch sub := chi.URLParam(r, "*"); sub {
-	case "import", "export", "permissions":
+	case string(Import), string(Export), "permissions":
 		return sub
 	default:
 		return ""
@@ -140,7 +144,12 @@ func special(r *http.Request) string {
 func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	requestID := h.requestID()
 	w.Header().Set("Request-Id", requestID)
-	if sub := special(r); sub != "" {
+	switch sub := special(r); sub {
+	case "":
+	case string(Import), string(Export):
+		h.bulk(w, r, BulkAction(sub), requestID)
+		return
+	default:
 		plain(w, http.StatusNotFound, "This server does not offer "+sub+".")
 		return
 	}
@@ -153,7 +162,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	b, err := readBody(w, r, h.options.BodyBytes)
 	switch {
 	case errors.Is(err, errTooLarge):
-		write(w, http.StatusRequestEntityTooLarge, response.AppendEnvelope(nil, fault.New(fault.InputUnparsable, "The request body has more than %d bytes, which is the most allowed.", h.options.BodyBytes), requestID))
+		write(w, http.StatusRequestEntityTooLarge, response.AppendEnvelope(nil, tooLarge(h.options.BodyBytes), requestID))
 		return
 	case err != nil:
 		plain(w, http.StatusBadRequest, "The request body could not be read.")

@@ -27,6 +27,17 @@ func (echo) Project(_ context.Context, idOrAlias string) (directory.Entry, error
 	return directory.Entry{}, tenancy.ErrUnknownProject
 }
 
+func (echo) Bulk(_ context.Context, c Caller, a BulkAction, body func() ([]byte, error)) (Answer, error) {
+	if c.Token == "" {
+		return Answer{Body: []byte(`{"refused":true}`)}, nil
+	}
+	text, err := body()
+	if string(text) == "{" {
+		err = ErrNotJSON
+	}
+	return Answer{Body: fmt.Appendf(nil, `{"action":%q,"api":%q,"body":%q}`, a, c.API, text)}, err
+}
+
 func (echo) Execute(_ context.Context, c Caller, r operation.Request) Answer {
 	var keys []string
 	for k, v := range r.Variables {
@@ -74,10 +85,19 @@ func TestRequestsAndAnswers(t *testing.T) {
 		{"token", "POST", "p", "application/json", `{}`, "Bearer abc", 200, `{"q":"","op":"","vars":"","token":"abc"}`},
 		{"token of another scheme", "POST", "p", "application/json", `{}`, "bearer abc", 200, nothing},
 		{"too large", "POST", "p", "application/json", `{"query":"` + strings.Repeat("x", 2000) + `"}`, "", 413, `{"code":1001,"requestId":"<id>","error":"The request body has more than 1000 bytes, which is the most allowed."}`},
+		{"import", "POST", "p/import", "application/json", ` {"values":[]}`, "Bearer abc", 200, `{"action":"import","api":"simple","body":" {\"values\":[]}"}`},
+		{"import may be larger", "POST", "p/import", "application/json", strings.Repeat("x", 1100), "Bearer abc", 200, `{"action":"import","api":"simple","body":"` + strings.Repeat("x", 1100) + `"}`},
+		{"too large an import", "POST", "p/import", "application/json", strings.Repeat("x", 1201), "Bearer abc", 413, `{"code":1001,"requestId":"<id>","error":"The request body has more than 1200 bytes, which is the most allowed."}`},
+		{"import of a stranger", "POST", "p/import", "application/json", strings.Repeat("x", 1201), "", 200, `{"refused":true}`},
+		{"import of no JSON", "POST", "p/import", "application/json", `{`, "Bearer abc", 400, "The request body is not valid JSON.\n"},
+		{"import of a wrong type", "POST", "p/import", "text/plain", `{}`, "Bearer abc", 415, "The request's Content-Type must be application/json.\n"},
+		{"import into no project", "POST", "nope/import", "application/json", `{}`, "Bearer abc", 200, `{"code":3016,"requestId":"<id>","error":"Project not found: 'nope'"}`},
+		{"export", "POST", "p/export", "application/json", `{}`, "Bearer abc", 200, `{"action":"export","api":"simple","body":"{}"}`},
+		{"too large an export", "POST", "p/export", "application/json", strings.Repeat("x", 1001), "Bearer abc", 413, `{"code":1001,"requestId":"<id>","error":"The request body has more than 1000 bytes, which is the most allowed."}`},
 		{"schema.json", "GET", "p/schema.json", "", "", "", 200, `{"data":"schema"}`},
 		{"schema.json of no project", "GET", "nope/schema.json", "", "", "", 200, `{"code":3016,"requestId":"<id>","error":"Project not found: 'nope'"}`},
 	}
-	h := Handler(echo{}, Options{BodyBytes: 1000, Timeout: time.Second, Region: "r1", BatchSize: 2}, slog.New(slog.DiscardHandler))
+	h := Handler(echo{}, Options{BodyBytes: 1000, ImportBytes: 1200, Timeout: time.Second, Region: "r1", BatchSize: 2}, slog.New(slog.DiscardHandler))
 	ids := regexp.MustCompile(`r1:simple:c[a-z0-9]{24}`)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,72 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"icehouse/dataplane/internal/bulk"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/transport"
+)
+
+// Bulk answers an import or an export (data-api §9). Both need an admin token,
+// also in a project that lets everybody do everything.
+func (p *pipeline) Bulk(ctx context.Context, c transport.Caller, action transport.BulkAction, body func() ([]byte, error)) (transport.Answer, error) {
+	project, err := p.admitBulk(ctx, c, action)
+	if err != nil {
+		return p.failed(ctx, c, err), nil
+	}
+	text, err := body()
+	if err != nil {
+		return transport.Answer{}, err
+	}
+	var out []byte
+	if action == transport.Import {
+		out, err = project.Import(ctx, text, p.config.Clock())
+	} else {
+		out, err = project.Export(ctx, text, p.config.ExportSize)
+	}
+	switch {
+	case errors.Is(err, bulk.ErrNotJSON):
+		return transport.Answer{}, transport.ErrNotJSON
+	case err != nil:
+		return p.failed(ctx, c, err), nil
+	}
+	return transport.Answer{Body: out}, nil
+}
+
+// admitBulk opens the project for a caller who may move all of it.
+func (p *pipeline) admitBulk(ctx context.Context, c transport.Caller, action transport.BulkAction) (*bulk.Project, error) {
+	admin := false
+	if c.Token != "" {
+		var err error
+		if admin, err = p.config.Admins.IsProjectAdmin(ctx, c.Project.Project, c.Token); err != nil {
+			return nil, err
+		}
+	}
+	if !admin {
+		return nil, fault.New(fault.NotAllowed, "Insufficient permissions for bulk %s", action)
+	}
+	operation := ast.Query
+	if action == transport.Import {
+		operation = ast.Mutation
+	}
+	if f := locked(c.Project, operation); f != nil {
+		return nil, f
+	}
+	schema, err := p.schemas.Get(ctx, c.Project.Project, c.Project.Release)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := c.Project.Scope()
+	if err != nil {
+		return nil, err
+	}
+	db, err := p.config.Database(c.Project.Placement)
+	if err != nil {
+		return nil, err
+	}
+	return &bulk.Project{DB: db, Scope: scope, Layout: schema.Layout()}, nil
+}

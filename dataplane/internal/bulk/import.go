@@ -1,0 +1,238 @@
+package bulk
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/relational"
+)
+
+// Import stores the elements of a document (data-api §9.2) and returns the list
+// of what was wrong with some of them; the others are stored. now is the time of
+// nodes that name none.
+//
+// The error stands for the whole request, and nothing is stored then: ErrNotJSON,
+// or a *fault.Fault with 1001, 4012 or 4014. The context's error, and unexpected
+// ones, end the work where it is: what was stored stays.
+func (p *Project) Import(ctx context.Context, body []byte, now time.Time) ([]byte, error) {
+	doc, err := readDocument(body)
+	if err != nil {
+		return nil, err
+	}
+	im := &importer{Project: p, known: p.knownIDs()}
+	var into loader
+	switch doc.valueType {
+	case "nodes":
+		into = &nodes{importer: im, now: now.UTC().Truncate(time.Millisecond), tables: make([]*nodeTable, len(p.model().Types))}
+	case "lists":
+		into = &lists{importer: im, appends: map[*datamodel.Field]dialect.Statement{}}
+	default:
+		into = &relations{importer: im, stores: map[*datamodel.Relation]*edgeStore{}}
+	}
+	if err := items(doc.values, func(_ int, element jsontext.Value) error { return into.check(element) }); err != nil {
+		return nil, err
+	}
+	if err := im.load(ctx, doc.values, into); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(im.problems, func(a, b problem) int { return cmp.Compare(a.Index, b.Index) })
+	return json.Marshal(im.problems)
+}
+
+// loader imports the elements of one valueType.
+type loader interface {
+	// check returns what an element makes wrong with the whole request.
+	check(element jsontext.Value) error
+	// add takes an element into the batch. A *refusal is about the element alone.
+	add(index int, element jsontext.Value) error
+	// flush writes the batch, which is not empty, and starts a new one.
+	flush(ctx context.Context) error
+}
+
+// importer is one import being done.
+type importer struct {
+	*Project
+	known    dialect.Statement
+	problems []problem
+}
+
+// problem is what was wrong with one element.
+type problem struct {
+	Index   int    `json:"index"`
+	Message string `json:"message"`
+}
+
+func (im *importer) report(index int, message string) {
+	im.problems = append(im.problems, problem{index, message})
+}
+
+// load makes batches of elements and writes them.
+func (im *importer) load(ctx context.Context, values jsontext.Value, into loader) error {
+	im.problems = []problem{} // an answer is always a list
+	rows, bytes := 0, 0
+	err := items(values, func(i int, element jsontext.Value) error {
+		err := into.add(i, element)
+		var refused *refusal
+		if errors.As(err, &refused) {
+			im.report(i, refused.message)
+			return ctx.Err()
+		} else if err != nil {
+			return err
+		}
+		rows, bytes = rows+1, bytes+len(element)
+		if rows < batchRows && bytes < batchBytes {
+			return nil
+		}
+		rows, bytes = 0, 0
+		return into.flush(ctx)
+	})
+	if err == nil && rows > 0 {
+		err = into.flush(ctx)
+	}
+	return err
+}
+
+// halve writes n elements of a batch: all at once, or, when the database refuses
+// that, half of them and the other half. do writes some of them and keeps nothing
+// when it fails; report is told of each element that is refused alone.
+func halve(n int, do func(from, to int) error, report func(at int, e *database.Error)) error {
+	var part func(from, to int) error
+	part = func(from, to int) error {
+		err := do(from, to)
+		var e *database.Error
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &e) || !ofElement(e.Kind):
+			return err
+		case to-from == 1:
+			report(from, e)
+			return nil
+		}
+		middle := (from + to) / 2
+		if err := part(from, middle); err != nil {
+			return err
+		}
+		return part(middle, to)
+	}
+	if n == 0 {
+		return nil
+	}
+	return part(0, n)
+}
+
+// ofElement says that a failure is about what is written, so that something else
+// may be written all the same.
+func ofElement(k database.ErrorKind) bool {
+	switch k {
+	case database.UniqueViolation, database.MissingReference, database.MissingValue, database.ValueTooLong, database.GuardFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// explain says why the database refused an element that writes to a table. fields
+// names the table's columns.
+func (im *importer) explain(e *database.Error, t *datamodel.Type, id string, fields map[*relational.Column]string) string {
+	d := im.DB.Dialect()
+	table := im.Layout.Table(t)
+	switch e.Kind {
+	case database.UniqueViolation:
+		if e.Constraint == d.ConstraintName(table.ID, dialect.Unique) {
+			return idTaken(id)
+		}
+		for c, name := range fields {
+			if c.Unique && e.Constraint == d.ConstraintName(c, dialect.Unique) {
+				return "A unique constraint would be violated on " + t.Name + ". Details: Field name = " + name
+			}
+		}
+		return "A unique constraint would be violated on " + t.Name + "."
+	case database.ValueTooLong:
+		for c, name := range fields {
+			if c.Unique && e.Constraint == dialect.LengthName(table.Name, c.Name) {
+				return "Value for field " + name + " is too long: it is unique, which only a shorter text can be."
+			}
+		}
+		return "A value of a unique field is too long."
+	case database.MissingReference:
+		return "A node that the element names is not there any more."
+	default:
+		return "A value of a required field is missing."
+	}
+}
+
+func idTaken(id string) string { return "There is a node with the id '" + id + "' already." }
+
+func noNode(t *datamodel.Type, id string) string {
+	return "The type '" + t.Name + "' has no node with the id '" + id + "'."
+}
+
+// maxID is how many characters an id may have (data-api §9.2).
+const maxID = 25
+
+func checkID(id string) error {
+	switch n := utf8.RuneCountInString(id); {
+	case n == 0:
+		return refuse("The id is empty.")
+	case n > maxID:
+		return refuse("The id '%s' has %d characters; %d are the most.", shown([]byte(id)), n, maxID)
+	}
+	for _, r := range id {
+		if r == 0 {
+			return refuse("The id contains the character U+0000.")
+		}
+	}
+	return nil
+}
+
+// knownIDs is the statement that says which of some ids are of nodes of which
+// type.
+func (p *Project) knownIDs() dialect.Statement {
+	q := &relational.Query{Args: []relational.ArgType{manyIDs}}
+	for i, t := range p.model().Types {
+		table := p.Layout.Table(t)
+		q.Fields = append(q.Fields, relational.Field{Key: strconv.Itoa(i), Value: rowsOf(
+			&relational.Select{Table: table, Where: relational.In{Column: table.ID, Arg: 1}}, column(idName, table.ID))})
+	}
+	return p.read(q)
+}
+
+// owners are the types of the nodes with some ids. Ids that are not there are of
+// none.
+type owners map[string]*datamodel.Type
+
+func (o owners) has(of reference) bool { return o[of.id] == of.typ }
+
+// owners asks whose some ids are. It runs the other reads on the way.
+func (im *importer) owners(ctx context.Context, ids []string, others ...database.Statement) (owners, [][]byte, error) {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	results, err := im.batch(ctx, append([]database.Statement{{Statement: im.known, Args: []any{ids}}}, others...))
+	if err != nil {
+		return nil, nil, err
+	}
+	var found map[string][]struct{ ID string }
+	if err := json.Unmarshal(results[0], &found); err != nil {
+		return nil, nil, fault.Internal(err)
+	}
+	out := owners{}
+	for i, t := range im.model().Types {
+		for _, row := range found[strconv.Itoa(i)] {
+			out[row.ID] = t
+		}
+	}
+	return out, results[1:], nil
+}

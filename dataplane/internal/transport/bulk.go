@@ -1,0 +1,70 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/response"
+)
+
+// BulkAction is what a request to a bulk sub-path does (data-api §9). Its value
+// is the sub-path.
+type BulkAction string
+
+// The actions.
+const (
+	Import BulkAction = "import"
+	Export BulkAction = "export"
+)
+
+// ErrNotJSON says that a body is no JSON at all.
+var ErrNotJSON = errNotJSON
+
+// bulk answers an import or an export. Nothing is read from a caller who may not
+// do this.
+func (h *handler) bulk(w http.ResponseWriter, r *http.Request, action BulkAction, requestID string) {
+	if !isJSON(r.Header.Get("Content-Type")) {
+		plain(w, http.StatusUnsupportedMediaType, "The request's Content-Type must be application/json.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), h.options.Timeout)
+	defer cancel()
+	entry, f := h.project(ctx, r, requestID)
+	if f != nil {
+		h.refuse(w, f, requestID)
+		return
+	}
+	limit := h.options.BodyBytes
+	if action == Import {
+		limit = h.options.ImportBytes
+	}
+	var b *body
+	defer func() {
+		if b != nil {
+			b.release()
+		}
+	}()
+	caller := Caller{Project: entry, RequestID: requestID, Token: bearer(r), API: h.api}
+	answer, err := h.service.Bulk(ctx, caller, action, func() (_ []byte, err error) {
+		if b, err = readBody(w, r, limit); err != nil {
+			return nil, err
+		}
+		return b.Bytes(), nil
+	})
+	switch {
+	case err == nil:
+		write(w, answer.status(), answer.Body)
+	case errors.Is(err, errTooLarge):
+		write(w, http.StatusRequestEntityTooLarge, response.AppendEnvelope(nil, tooLarge(limit), requestID))
+	case errors.Is(err, ErrNotJSON):
+		plain(w, http.StatusBadRequest, "The request body is not valid JSON.")
+	default:
+		plain(w, http.StatusBadRequest, "The request body could not be read.")
+	}
+}
+
+func tooLarge(limit int64) *fault.Fault {
+	return fault.New(fault.InputUnparsable, "The request body has more than %d bytes, which is the most allowed.", limit)
+}
