@@ -65,8 +65,8 @@ func Deploy(t testing.TB, c Context, sdl string, resolvers ...compiledschema.Res
 	return DeployRelease(t, c, release)
 }
 
-// DeployRelease serves a release from an empty database.
-func DeployRelease(t testing.TB, c Context, release compiledschema.Release) *Project {
+// DeployRelease serves a release from an empty database. configure changes how.
+func DeployRelease(t testing.TB, c Context, release compiledschema.Release, configure ...func(*dataplane.Config)) *Project {
 	t.Helper()
 	ctx := t.Context()
 	id := tenancy.ProjectID(tenancy.NewID())
@@ -100,15 +100,18 @@ func DeployRelease(t testing.TB, c Context, release compiledschema.Release) *Pro
 	log := &Log{}
 	projects := directory.New(single{directory.Entry{Project: id, Placement: tenancy.DefaultPlacement, Release: 1}}, directory.Options{TTL: time.Hour})
 	t.Cleanup(projects.Close)
-	plane := dataplane.New(dataplane.Config{
+	config := dataplane.Config{
 		Directory: projects,
 		Releases:  published(data),
 		Database:  func(tenancy.Placement) (*database.DB, error) { return c.DB, nil },
-		Admins:    noAdmins{},
+		Admins:    admins{},
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 		Clock:     func() time.Time { return Clock },
-	})
-	return &Project{ID: id, Scope: scope, Schema: schema, Handler: plane.Handler(), Log: log}
+	}
+	for _, change := range configure {
+		change(&config)
+	}
+	return &Project{ID: id, Scope: scope, Schema: schema, Handler: dataplane.New(config).Handler(), Log: log}
 }
 
 type single struct{ entry directory.Entry }
@@ -124,10 +127,13 @@ type published []byte
 
 func (p published) Release(context.Context, tenancy.ProjectID, int64) ([]byte, error) { return p, nil }
 
-type noAdmins struct{}
+// AdminToken is the one token that may do everything in the projects of tests.
+const AdminToken = "an admin's token"
 
-func (noAdmins) IsProjectAdmin(context.Context, tenancy.ProjectID, string) (bool, error) {
-	return false, nil
+type admins struct{}
+
+func (admins) IsProjectAdmin(_ context.Context, _ tenancy.ProjectID, token string) (bool, error) {
+	return token == AdminToken, nil
 }
 
 // Log keeps what the data plane logged: unexpected failures show there.
