@@ -20,6 +20,9 @@ type Statement struct {
 	// Writes says that the statement changes rows. One that also Returns may
 	// find no row to change, and returns nothing then.
 	Writes bool
+	// Before and After are constant text around what the statement returns. Where
+	// they are given the statement may find no row, which stands for null.
+	Before, After string
 	// Check marks Guard and Require statements: the driver fails with
 	// GuardFailed or RequireFailed as the statement's own convention says.
 	Check Check

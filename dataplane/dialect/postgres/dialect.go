@@ -13,8 +13,10 @@ var _ dialect.Dialect = Dialect{}
 
 // Query renders a read.
 func (Dialect) Query(namespace string, q *relational.Query) dialect.Statement {
-	g := sqlgen.New(engine{namespace}, q.Args)
-	return dialect.Statement{SQL: g.Query(q), Args: q.Args, Returns: true}
+	if sql, before, after, ok := sqlgen.New(engine{namespace}, q.Args).Alone(q); ok {
+		return dialect.Statement{SQL: sql, Before: before, After: after, Args: q.Args, Returns: true}
+	}
+	return dialect.Statement{SQL: sqlgen.New(engine{namespace}, q.Args).Query(q), Args: q.Args, Returns: true}
 }
 
 // ConstraintName is the name that a violation reports.

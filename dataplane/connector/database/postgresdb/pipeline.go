@@ -132,7 +132,7 @@ func (d *driver) collect(p *pgconn.Pipeline, s *session, awaited []sent, t trip)
 			}
 		case *pgconn.ResultReader:
 			if a.step >= 0 && t.statements[a.step].Returns {
-				out[a.step] = text(r)
+				out[a.step] = text(r, t.statements[a.step])
 			}
 			if _, err := r.Close(); err != nil {
 				return nil, a.step, err
@@ -147,19 +147,20 @@ func (d *driver) collect(p *pgconn.Pipeline, s *session, awaited []sent, t trip)
 	return out, -1, nil
 }
 
-// text joins the columns of the first row: the pieces of one JSON text. The
-// bytes are a copy; what the connection read them into is used again.
-func text(r *pgconn.ResultReader) []byte {
+// text joins the columns of the first row, the pieces of one JSON text, and what
+// stands around it. The bytes are a copy; what the connection read them into is
+// used again.
+func text(r *pgconn.ResultReader, s database.Statement) []byte {
 	var out []byte
 	for r.NextRow() {
 		if out != nil {
 			continue
 		}
-		size := 0
+		size := len(s.Before) + len(s.After)
 		for _, v := range r.Values() {
 			size += max(len(v), len("null"))
 		}
-		out = make([]byte, 0, size)
+		out = append(make([]byte, 0, size), s.Before...)
 		for _, v := range r.Values() {
 			if v == nil {
 				out = append(out, "null"...)
@@ -167,6 +168,10 @@ func text(r *pgconn.ResultReader) []byte {
 				out = append(out, v...)
 			}
 		}
+		out = append(out, s.After...)
+	}
+	if out == nil && s.After != "" {
+		out = append(append(append(out, s.Before...), "null"...), s.After...)
 	}
 	return out
 }

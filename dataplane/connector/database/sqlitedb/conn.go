@@ -132,10 +132,10 @@ func (c *conn) statement(ctx context.Context, s database.Statement) ([]byte, err
 		if len(values) == 0 && s.Writes {
 			return nil, nil
 		}
-		if len(values) == 0 {
+		if len(values) == 0 && s.After == "" {
 			return nil, errors.New("the statement returned no row")
 		}
-		return join(values)
+		return join(values, s.Statement)
 	}
 }
 
@@ -160,9 +160,12 @@ func firstRow(ctx context.Context, stmt sqldriver.Stmt, args []sqldriver.NamedVa
 	return values, nil
 }
 
-// join puts the pieces of a JSON text together.
-func join(values []sqldriver.Value) ([]byte, error) {
-	size := 0
+// join puts the pieces of a JSON text together, and what stands around it.
+func join(values []sqldriver.Value, s dialect.Statement) ([]byte, error) {
+	if len(values) == 0 {
+		values = []sqldriver.Value{nil}
+	}
+	size := len(s.Before) + len(s.After)
 	for _, v := range values {
 		if s, ok := v.(string); ok {
 			size += len(s)
@@ -170,7 +173,7 @@ func join(values []sqldriver.Value) ([]byte, error) {
 			size += 20
 		}
 	}
-	out := make([]byte, 0, size)
+	out := append(make([]byte, 0, size), s.Before...)
 	for _, v := range values {
 		switch v := v.(type) {
 		case nil:
@@ -183,7 +186,7 @@ func join(values []sqldriver.Value) ([]byte, error) {
 			return nil, fmt.Errorf("%T is no piece of a JSON text", v)
 		}
 	}
-	return out, nil
+	return append(out, s.After...), nil
 }
 
 func encode(s database.Statement) ([]sqldriver.NamedValue, error) {

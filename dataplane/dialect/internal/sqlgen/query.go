@@ -21,6 +21,24 @@ func (g *Generator) Query(q *relational.Query) string {
 	return g.answer(q.Fields, nil)
 }
 
+// Alone writes a read with one field as the subquery of its value by itself, where
+// it is one: the engine has less to do when it need not put text around it. before
+// and after are that text. ok is false for other reads.
+func (g *Generator) Alone(q *relational.Query) (sql, before, after string, ok bool) {
+	if len(q.Fields) != 1 {
+		return "", "", "", false
+	}
+	switch v := q.Fields[0].Value.(type) {
+	case *relational.One, *relational.Many:
+		text := g.value(v, nil)
+		inner, cut := strings.CutPrefix(text, "(SELECT ")
+		if inner, end := strings.CutSuffix(inner, ")"); cut && end {
+			return "SELECT " + inner, "{" + JSONString(q.Fields[0].Key) + ":", "}", true
+		}
+	}
+	return "", "", "", false
+}
+
 func (g *Generator) answer(fields []relational.Field, row *Row) string {
 	if len(fields) == 0 {
 		return "SELECT '{}'"
