@@ -137,7 +137,7 @@ func halve(n int, do func(from, to int) error, report func(at int, e *database.E
 // may be written all the same.
 func ofElement(k database.ErrorKind) bool {
 	switch k {
-	case database.UniqueViolation, database.MissingReference, database.MissingValue, database.ValueTooLong, database.GuardFailed:
+	case database.UniqueViolation, database.MissingReference, database.MissingValue, database.ValueTooLong:
 		return true
 	default:
 		return false

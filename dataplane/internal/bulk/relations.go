@@ -37,7 +37,6 @@ type edgeStore struct {
 
 	partners dialect.Statement // who is connected to some nodes; zero where everybody may be
 	write    dialect.Statement
-	written  dialect.Statement // checks that a column was free; zero for a join table
 }
 
 // oneToOne says that a node at the other end of the field has one partner too.
@@ -147,9 +146,7 @@ func (r *relations) store(f *datamodel.Field) *edgeStore {
 	return s
 }
 
-// columnStore makes the statements on a column. A write leaves alone what is not
-// empty, and written fails then: a batch knows the partners of a moment ago, and
-// another request may have been faster.
+// columnStore makes the statements on a column.
 func (r *relations) columnStore(s *edgeStore) {
 	table := s.column.Table
 	find := func(by *relational.Column, arg relational.Arg) relational.Value {
@@ -161,18 +158,16 @@ func (r *relations) columnStore(s *edgeStore) {
 		q.Fields = append(q.Fields, relational.Field{Key: "others", Value: find(s.column, 2)})
 	}
 	s.partners = r.read(q)
-	args := []relational.ArgType{manyIDs, oneID}
-	these, empty := relational.In{Column: table.ID, Arg: 1}, relational.IsNull{Column: s.column}
 	s.write = r.change(&relational.Update{
-		Table: table, Set: []relational.Assignment{{Column: s.column, Value: 2}}, Where: relational.And{these, empty}, Args: args,
+		Table: table,
+		Set:   []relational.Assignment{{Column: s.column, Value: 2}},
+		Where: relational.In{Column: table.ID, Arg: 1},
+		Args:  []relational.ArgType{manyIDs, oneID},
 	})
-	elsewhere := relational.Or{empty, relational.Compare{Column: s.column, Op: relational.NotEqual, Arg: 2}}
-	s.written = r.change(&relational.Guard{Args: args, Condition: relational.Exists{Not: true, Select: &relational.Select{
-		Table: table, Where: relational.And{these, elsewhere},
-	}}})
 }
 
-// joinStore makes the statements on a join table.
+// joinStore makes the statements on a join table. An edge that is there is left
+// alone, but a pair is two rows, of which none may stay out alone.
 func (r *relations) joinStore(s *edgeStore) {
 	if s.pairs() {
 		table := r.Layout.Table(s.field.Type)
@@ -183,7 +178,7 @@ func (r *relations) joinStore(s *edgeStore) {
 	}
 	s.write = r.change(&relational.Insert{
 		Table: s.join.Table, Columns: []*relational.Column{s.join.From, s.join.To}, Values: []relational.Arg{1, 2},
-		Each: true, IgnoreExisting: true, Args: []relational.ArgType{manyIDs, manyIDs},
+		Each: true, IgnoreExisting: !s.pairs(), Args: []relational.ArgType{manyIDs, manyIDs},
 	})
 }
 
@@ -220,7 +215,9 @@ func (r *relations) readPartners(s *edgeStore, text []byte) (*partners, error) {
 }
 
 // connect adds an edge where there is room for it (LQ-D69). isNew is false when
-// it is there already.
+// it is there already. What another request connects between this look and the
+// write is seen by the database alone: it never lets an end have two nodes, but
+// of two requests for one node the later may win.
 func (p *partners) connect(e edge) (isNew bool, err error) {
 	from, to := e.from.id, e.to.id
 	field, pairs := p.store.field, p.store.pairs()
@@ -350,8 +347,7 @@ func (r *relations) write(ctx context.Context, edges []edge) error {
 			writes = append(writes, database.Statement{Statement: g.store.write, Args: []any{from[g], to[g]}})
 			continue
 		}
-		args := []any{from[g], g.to}
-		writes = append(writes, database.Statement{Statement: g.store.write, Args: args}, database.Statement{Statement: g.store.written, Args: args})
+		writes = append(writes, database.Statement{Statement: g.store.write, Args: []any{from[g], g.to}})
 	}
 	_, err := r.importer.batch(ctx, writes)
 	return err
