@@ -82,7 +82,7 @@ func (r *run) read(plan *planner.Plan) (Result, error) {
 			return Result{Data: []byte("null"), Errors: []response.Error{{Fault: fault.Of(err), Path: []any{root.Key}, Field: root.Field}}}, nil
 		}
 	}
-	if !plan.Read.Rewrite && len(failed) == 0 {
+	if !plan.Read.Rewrite && len(failed) == 0 && !response.AnyNull(data, plan.Read.Watch) {
 		return Result{Data: data}, nil
 	}
 	data, errs, err := r.completer(failed).Complete(data, plan.Root)
@@ -250,7 +250,7 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		}
 	}
 	payload := s.JoinPayload(results)
-	if s.Rewrite || len(failed) > 0 {
+	if s.Rewrite || len(failed) > 0 || response.AnyNull(payload, s.Watch) {
 		data, errs, err := r.completer(failed).Complete(payload, &planner.Node{Children: []*planner.Node{w.Node}})
 		if err != nil {
 			return nil, nil, fault.Internal(err)

@@ -74,8 +74,10 @@ type Read struct {
 	// Step is the statement whose JSON is data. Without SQL, Constant is data.
 	Step     *Step
 	Constant []byte
-	// Rewrite says that the JSON may not go to the client as it is.
+	// Rewrite says that the JSON may not go to the client as it is. Neither may
+	// JSON in which a key of Watch is null: that field is required.
 	Rewrite bool
+	Watch   []string
 }
 
 // Write answers one root field of a mutation.
@@ -95,6 +97,7 @@ type Sequence struct {
 	Payload []int
 	Fault   *fault.Fault // known before anything runs
 	Rewrite bool
+	Watch   []string // like Read's
 }
 
 // JoinPayload makes the payload of the results of a sequence's steps: an object

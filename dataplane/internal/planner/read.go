@@ -50,7 +50,7 @@ func (p *planning) query(target Target) (*Plan, error) {
 		fields = append(fields, relational.Field{Key: c.key, Value: value})
 		root.Children = append(root.Children, node)
 	}
-	read := &Read{Rewrite: r.rewrite}
+	read := &Read{Rewrite: r.rewrite, Watch: r.watch}
 	if r.usesRows {
 		statement := target.Dialect.Query(target.Namespace, &relational.Query{Fields: fields, Args: r.args.types()})
 		read.Step = &Step{Statement: statement, Params: r.args.params}
@@ -81,8 +81,9 @@ type reader struct {
 	*planning
 	target   Target
 	args     args
-	usesRows bool // something must be read
-	rewrite  bool // the database's JSON may need work
+	usesRows bool     // something must be read
+	rewrite  bool     // the database's JSON may need work
+	watch    []string // it does when one of these keys is null
 }
 
 // literal is a value that needs no row.
@@ -204,6 +205,8 @@ func (r *reader) toOne(f *datamodel.Field, c collected) (relational.Value, *Node
 	if f.Required && (where != nil || link.Parent == nil) {
 		// The row may be missing although the field is required.
 		r.rewrite = true
+	} else if f.Required { // empty until an import has brought the edge
+		r.watch = append(r.watch, c.key)
 	}
 	r.usesRows = true
 	one := &relational.One{Select: &relational.Select{Table: r.doc.Schema.Layout().Table(target), Link: link, Where: where}}
@@ -379,7 +382,7 @@ func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
 		viewer = r.viewerObject(c.sets(), option)
 		node.Options = append(node.Options, option.Children)
 	}
-	r.rewrite = r.rewrite || anyCheck(node.Options)
+	r.rewrite = r.rewrite || len(r.watch) > 0 || anyCheck(node.Options)
 	if r.rewrite {
 		// The rewriter must know which of the shapes it has before it.
 		for i, one := range value.Options {

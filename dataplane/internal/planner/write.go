@@ -225,7 +225,7 @@ func (w *writer) returned(t *datamodel.Type, c collected, node *Node) bool {
 		w.notReturned()
 		return false
 	}
-	node.Children = shape.Children
+	node.Children, w.out.Watch = shape.Children, r.watch
 	row.step.Statement = w.target.Dialect.Change(w.target.Namespace, row.render(fields))
 	row.step.OnNone = row.mustExist
 	for i, step := range w.out.Steps {
@@ -263,6 +263,7 @@ func (w *writer) payload(r *reader, key string, value relational.Value) {
 	q := &relational.Query{Fields: []relational.Field{{Key: key, Value: value}}, Args: r.args.types()}
 	w.out.Payload = append(w.out.Payload, len(w.out.Steps))
 	w.out.Rewrite = w.out.Rewrite || r.rewrite
+	w.out.Watch = append(w.out.Watch, r.watch...)
 	w.out.Steps = append(w.out.Steps, &Step{Statement: w.target.Dialect.Query(w.target.Namespace, q), Params: r.args.params})
 }
 

@@ -319,3 +319,23 @@ func (w *walk) skip() error {
 	}
 	return fmt.Errorf("value without end")
 }
+
+// AnyNull says that one of these keys is null somewhere in a JSON text, or looks
+// as if it were.
+func AnyNull(data []byte, keys []string) bool {
+	for _, key := range keys {
+		quoted := []byte(`"` + key + `"`)
+		for rest := data; ; {
+			i := bytes.Index(rest, quoted)
+			if i < 0 {
+				break
+			}
+			rest = rest[i+len(quoted):]
+			value, ok := bytes.CutPrefix(bytes.TrimLeft(rest, " "), []byte(":"))
+			if ok && bytes.HasPrefix(bytes.TrimLeft(value, " "), []byte("null")) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -104,3 +104,17 @@ func TestCompleteRefusesOtherShapes(t *testing.T) {
 		}
 	}
 }
+
+func TestAnyNull(t *testing.T) {
+	for in, want := range map[string]bool{
+		`{"a":1,"b":null}`:            false,
+		`{"a":null}`:                  true,
+		`[{"a" : {}},{"a" : null}]`:   true,
+		`{"x":"\"a\":null"}`:          false,
+		`{"aa":null,"b":"a","a":"n"}`: false,
+	} {
+		if got := AnyNull([]byte(in), []string{"z", "a"}); got != want {
+			t.Errorf("%s: %v", in, got)
+		}
+	}
+}
