@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 					Dir:           dir,
 					UpdateScripts: *update,
 					Setup:         func(env *testscript.Env) error { return setUp(env, c.start) },
-					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get},
+					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip},
 				})
 			})
 		}

@@ -120,6 +120,7 @@ type Project struct {
 	Name    string  `json:"name"`
 	Alias   *string `json:"alias"`
 	Region  string  `json:"region"`
+	Schema  string  `json:"schema"` // the data model, as SDL
 	Ejected bool    `json:"isEjected"`
 }
 
