@@ -408,6 +408,9 @@ func TestSessions(t *testing.T) {
 				t.Fatal(name, status, out)
 			}
 			wantError(t, out, 2001, "No valid session")
+			if data := fmt.Sprint(out["data"]); !strings.Contains(data, "<nil>") || strings.Contains(data, "ID:") {
+				t.Fatalf("%s with %s: data is %s beside the error", text, name, data)
+			}
 		}
 	}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, h.server.URL+"/system", strings.NewReader(`{"query":"{viewer{user{email}}}","variables":""}`))

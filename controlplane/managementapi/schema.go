@@ -41,8 +41,16 @@ func get[S any](t graphql.Output, read func(ctx context.Context, source S, args 
 				out, err = nil, fmt.Errorf("field %s: panic: %v", p.Info.FieldName, r)
 			}
 		}()
-		return read(p.Context, source, p.Args)
+		return orNothing(read(p.Context, source, p.Args))
 	}}
+}
+
+// orNothing drops the value beside an error: the executor would write it out.
+func orNothing(v any, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // plainly makes a field that can't fail.
@@ -59,7 +67,7 @@ func (a *API) buildSchema() (graphql.Schema, error) {
 	query := graphql.NewObject(graphql.ObjectConfig{Name: "Query", Fields: graphql.Fields{
 		"viewer": {Type: required(t.viewer), Resolve: func(graphql.ResolveParams) (any, error) { return viewer{}, nil }},
 		"node": {Type: t.node, Args: graphql.FieldConfigArgument{"id": {Type: required(graphql.ID)}},
-			Resolve: func(p graphql.ResolveParams) (any, error) { return a.findNode(p.Context, p.Args["id"].(string)) }},
+			Resolve: func(p graphql.ResolveParams) (any, error) { return orNothing(a.findNode(p.Context, p.Args["id"].(string))) }},
 	}})
 	return graphql.NewSchema(graphql.SchemaConfig{Query: query, Mutation: t.mutations(),
 		Types: []graphql.Type{t.hook, t.subscription, t.resolver}})
