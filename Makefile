@@ -7,6 +7,10 @@ SHELL := /bin/bash
 BIN := bin
 PREFIX ?= /usr/local
 FUZZTIME ?= 30s
+BENCH ?= .
+BENCHCOUNT ?= 5
+# A former bin/bench.txt to compare with.
+BASE ?=
 # What to test, and further flags of go test: make test PKG=./dataplane/... FLAGS=-race
 PKG ?= ./...
 FLAGS ?=
@@ -44,8 +48,10 @@ cover: ## Test with coverage: cover.out, and a summary.
 	@go tool cover -func=cover.out | tail -1
 
 .PHONY: bench
-bench: ## Run every benchmark: make bench PKG=./dataplane/...
-	$(TESTBED) go test -run '^$$' -bench . -benchmem $(FLAGS) $(PKG)
+bench: $(BIN)/benchstat ## Run every benchmark, BENCHCOUNT (5) times, and sum up: make bench PKG=./dataplane/dataplanetest BASE=old.txt
+	@mkdir -p $(BIN)
+	$(TESTBED) go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) $(FLAGS) $(PKG) | tee $(BIN)/bench.txt
+	$(BIN)/benchstat $(BASE) $(BIN)/bench.txt
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZTIME (30s).
@@ -87,3 +93,7 @@ $(BIN)/staticcheck: .ci/tools/go.mod
 $(BIN)/sqlc: .ci/tools/sqlc/go.mod
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 go build -C .ci/tools/sqlc -o $(CURDIR)/$@ github.com/sqlc-dev/sqlc/cmd/sqlc
+
+$(BIN)/benchstat: .ci/tools/benchstat/go.mod
+	@mkdir -p $(BIN)
+	go build -C .ci/tools/benchstat -o $(CURDIR)/$@ golang.org/x/perf/cmd/benchstat
