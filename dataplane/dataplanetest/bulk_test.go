@@ -370,6 +370,13 @@ func TestBulkNeedsAnAdmin(t *testing.T) {
 	if got := p.exported(t)["nodes"]; got != nil {
 		t.Errorf("nodes of a stranger: %s", got)
 	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/relay/v1/"+string(p.ID)+"/import", strings.NewReader(ndf("nodes", `{"_typeName":"Tag","id":"t","name":"t"}`)))
+	r.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + AdminToken}}
+	w := httptest.NewRecorder()
+	p.Handler.ServeHTTP(w, r)
+	if got := w.Body.String(); got != "[]" || len(p.exported(t)["nodes"]) != 1 {
+		t.Errorf("import below relay: %s", got)
+	}
 }
 
 func TestImportReports(t *testing.T) {
@@ -524,6 +531,45 @@ func TestImportReports(t *testing.T) {
 			}
 			if diff := cmp.Diff(before, other.exported(t)); diff != "" {
 				t.Errorf("the other project changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestImportUniqueValues holds values of every unique kind apart, within a batch
+// and from what is there.
+func TestImportUniqueValues(t *testing.T) {
+	const sdl = `
+enum E { A B }
+type U @model { id: ID! @isUnique t: String @isUnique i: Int @isUnique f: Float @isUnique b: Boolean @isUnique d: DateTime @isUnique e: E @isUnique }`
+	for _, c := range contexts(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			p := deployBulk(t, c, sdl, 0)
+			values := []string{`"t":"Ä%"`, `"i":7`, `"f":0.1`, `"b":true`, `"d":"2017-01-01"`, `"e":"A"`}
+			same := []string{`"t":"ä%"`, `"i":7.0`, `"f":1e-1`, `"b":true`, `"d":"2017-01-01T01:00+01:00"`, `"e":"A"`}
+			var there, again []string
+			for i := range values {
+				there = append(there, fmt.Sprintf(`{"_typeName":"U","id":"a%d",%s}`, i, values[i]))
+				again = append(again, fmt.Sprintf(`{"_typeName":"U","id":"b%d",%s}`, i, same[i]))
+			}
+			p.importAll(t, "nodes", there)
+			again = append(again,
+				`{"_typeName":"U","id":"c0","t":"new","i":7}`,                // refused: leaves its text free
+				`{"_typeName":"U","id":"c1","t":"NEW","i":8}`,                // stored
+				`{"_typeName":"U","id":"c2","t":"new","i":9}`,                // refused for its batch
+				`{"_typeName":"U","id":"c3","i":9,"e":"B"}`,                  // stored
+				`{"_typeName":"U","id":"c4"}`, `{"_typeName":"U","id":"c5"}`) // nulls are not held apart
+			var want []string
+			for i, name := range []string{"t", "i", "f", "b", "d", "e", "i", "", "t"} {
+				if name != "" {
+					want = append(want, fmt.Sprintf(`{"index":%d,"message":"A unique constraint would be violated on U. Details: Field name = %s"}`, i, name))
+				}
+			}
+			if _, answer := p.bulk(t.Context(), "import", ndf("nodes", again...), AdminToken); answer != "["+strings.Join(want, ",")+"]" {
+				t.Errorf("answer %s", answer)
+			}
+			if n := len(p.exported(t)["nodes"]); n != len(values)+4 {
+				t.Errorf("%d nodes are stored", n)
 			}
 		})
 	}

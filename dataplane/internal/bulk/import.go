@@ -156,7 +156,7 @@ func (im *importer) explain(e *database.Error, t *datamodel.Type, id string, fie
 		}
 		for c, name := range fields {
 			if c.Unique && e.Constraint == d.ConstraintName(c, dialect.Unique) {
-				return "A unique constraint would be violated on " + t.Name + ". Details: Field name = " + name
+				return uniqueViolated(t, name)
 			}
 		}
 		return "A unique constraint would be violated on " + t.Name + "."
@@ -172,6 +172,10 @@ func (im *importer) explain(e *database.Error, t *datamodel.Type, id string, fie
 	default:
 		return "A value of a required field is missing."
 	}
+}
+
+func uniqueViolated(t *datamodel.Type, field string) string {
+	return "A unique constraint would be violated on " + t.Name + ". Details: Field name = " + field
 }
 
 func idTaken(id string) string { return "There is a node with the id '" + id + "' already." }

@@ -2,6 +2,9 @@ package bulk
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -9,6 +12,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/relational"
 )
 
@@ -36,6 +40,9 @@ type nodeTable struct {
 	names   map[*relational.Column]string
 	insert  dialect.Statement
 	empty   bool // the last argument is the empty list
+
+	unique []int // columns whose values are held apart
+	taken  dialect.Statement
 }
 
 // The columns that every node has stand first.
@@ -64,6 +71,9 @@ func (n *nodes) table(t *datamodel.Type) *nodeTable {
 			lists = append(lists, n.Layout.Column(f))
 		default:
 			c := n.Layout.Column(f)
+			if c.Unique {
+				nt.unique = append(nt.unique, len(nt.columns))
+			}
 			nt.places[f.Name], nt.names[c] = len(nt.columns), f.Name
 			nt.columns, nt.fields = append(nt.columns, c), append(nt.fields, f)
 		}
@@ -178,6 +188,9 @@ func (n *nodes) flush(ctx context.Context) error {
 		byType[row.typ.Index] = append(byType[row.typ.Index], row)
 	}
 	for _, rows := range byType {
+		if rows, err = n.insertAll(ctx, rows); err != nil {
+			return err
+		}
 		err := halve(len(rows), func(from, to int) error { return n.insert(ctx, rows[from:to]) },
 			func(at int, e *database.Error) {
 				row := rows[at]
@@ -188,6 +201,106 @@ func (n *nodes) flush(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// insertAll writes rows of one type at once. When values stand in their way, those
+// rows are reported, and the others are left to be written.
+func (n *nodes) insertAll(ctx context.Context, rows []node) (left []node, err error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	err = n.insert(ctx, rows)
+	var e *database.Error
+	switch {
+	case err == nil:
+		return nil, nil
+	case !errors.As(err, &e) || !ofElement(e.Kind):
+		return nil, err
+	case e.Kind != database.UniqueViolation:
+		return rows, nil
+	}
+	nt := n.table(rows[0].typ)
+	taken, err := n.takenValues(ctx, nt, rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		free := true
+		for i, place := range nt.unique {
+			if free = row.values[place] == nil || !taken[i][nt.compared(place, row.values[place])]; !free {
+				n.report(row.index, uniqueViolated(row.typ, nt.fields[place].Name))
+				break
+			}
+		}
+		if !free {
+			continue
+		}
+		for i, place := range nt.unique {
+			taken[i][nt.compared(place, row.values[place])] = true
+		}
+		left = append(left, row)
+	}
+	return left, nil
+}
+
+// compared is the form in which unique values are held apart.
+func (nt *nodeTable) compared(place int, value any) any {
+	if s, ok := value.(string); ok && nt.columns[place].Kind == relational.KindText {
+		return relational.Fold(s)
+	}
+	return value
+}
+
+// takenValues finds which unique values of some rows others have, by column.
+func (n *nodes) takenValues(ctx context.Context, nt *nodeTable, rows []node) ([]map[any]bool, error) {
+	if nt.taken.SQL == "" {
+		nt.taken = n.takenStatement(nt)
+	}
+	args := make([]any, len(nt.unique))
+	for i, place := range nt.unique {
+		list := []any{}
+		for _, row := range rows {
+			if v := row.values[place]; v != nil {
+				list = append(list, nt.compared(place, v))
+			}
+		}
+		args[i] = list
+	}
+	answer, err := n.query(ctx, nt.taken, args...)
+	if err != nil {
+		return nil, err
+	}
+	taken := make([]map[any]bool, 0, len(nt.unique))
+	err = members(answer, func(_ string, found jsontext.Value) error {
+		place, values := nt.unique[len(taken)], map[any]bool{}
+		taken = append(taken, values)
+		return items(found, func(_ int, row jsontext.Value) error {
+			return members(row, func(_ string, value jsontext.Value) error {
+				v, err := stored(nt.fields[place], value)
+				values[nt.compared(place, v)] = true
+				return err
+			})
+		})
+	})
+	if err != nil {
+		return nil, fault.Internal(fmt.Errorf("unique values: %w", err))
+	}
+	return taken, nil
+}
+
+func (n *nodes) takenStatement(nt *nodeTable) dialect.Statement {
+	q := &relational.Query{}
+	for i, place := range nt.unique {
+		c := nt.columns[place]
+		kind := argKinds[c.Kind]
+		if c.Kind == relational.KindText {
+			kind = relational.ArgFold
+		}
+		q.Args = append(q.Args, relational.ArgType{Kind: kind, List: true})
+		q.Fields = append(q.Fields, relational.Field{Key: strconv.Itoa(i), Value: rowsOf(
+			&relational.Select{Table: c.Table, Where: relational.In{Column: c, Arg: relational.Arg(i + 1)}}, column("value", c))})
+	}
+	return n.read(q)
 }
 
 // insert writes rows of one type.
