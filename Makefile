@@ -8,7 +8,7 @@ BIN := bin
 PREFIX ?= /usr/local
 FUZZTIME ?= 30s
 BENCH ?= .
-BENCHCOUNT ?= 5
+BENCHCOUNT ?= 6
 # A former bin/bench.txt to compare with.
 BASE ?=
 # What to test, and further flags of go test: make test PKG=./dataplane/... FLAGS=-race
@@ -48,7 +48,7 @@ cover: ## Test with coverage: cover.out, and a summary.
 	@go tool cover -func=cover.out | tail -1
 
 .PHONY: bench
-bench: $(BIN)/benchstat ## Run every benchmark, BENCHCOUNT (5) times, and sum up: make bench PKG=./dataplane/dataplanetest BASE=old.txt
+bench: $(BIN)/benchstat ## Run every benchmark, BENCHCOUNT (6) times, and sum up: make bench PKG=./dataplane/dataplanetest BASE=old.txt
 	@mkdir -p $(BIN)
 	$(TESTBED) go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) $(FLAGS) $(PKG) | tee $(BIN)/bench.txt
 	$(BIN)/benchstat $(BASE) $(BIN)/bench.txt

@@ -115,20 +115,26 @@ func (d *discard) Write(p []byte) (int, error) {
 }
 func (d *discard) WriteHeader(status int) { d.status = status }
 
+// post sends bodies to the handler. What it needs for that it has before, so that
+// what is allocated is the server's.
 func post(b *testing.B, p *Project, body func(i int) []byte) {
 	b.Helper()
-	url := "/simple/v1/" + string(p.ID)
-	header := http.Header{"Content-Type": {"application/json"}}
+	reader := bytes.NewReader(nil)
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "/simple/v1/"+string(p.ID), io.NopCloser(reader))
+	if err != nil {
+		b.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	w := &discard{header: http.Header{}}
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, io.NopCloser(bytes.NewReader(body(i))))
-		if err != nil {
-			b.Fatal(err)
-		}
-		r.Header = header
-		w := &discard{header: http.Header{}}
-		p.Handler.ServeHTTP(w, r)
+		text := body(i)
+		reader.Reset(text)
+		request.ContentLength = int64(len(text))
+		clear(w.header)
+		w.status = 0
+		p.Handler.ServeHTTP(w, request)
 		if w.status != http.StatusOK {
 			b.Fatalf("status %d", w.status)
 		}
