@@ -12,9 +12,10 @@
 //	export.go    chunks and their cursor          rows.go       reading tables piece by piece
 //
 // An import looks at all elements before it writes the first, so that a request
-// that is refused as a whole has done nothing. Then it writes batches. One that
-// the database refuses is halved until the element at fault is alone: good
-// elements stay, each bad one is reported with its position.
+// that is refused as a whole has done nothing. Then it writes batches. When unique
+// values stand in a batch's way they are looked up; one that the database still
+// refuses is halved until the element at fault is alone. Good elements stay, each
+// bad one is reported with its position.
 //
 // An export's cursor is four small numbers. A call finds the row where it goes on
 // by counting along the key's index, once; from there it goes on by ids.
