@@ -67,7 +67,9 @@ func (a *API) buildSchema() (graphql.Schema, error) {
 	query := graphql.NewObject(graphql.ObjectConfig{Name: "Query", Fields: graphql.Fields{
 		"viewer": {Type: required(t.viewer), Resolve: func(graphql.ResolveParams) (any, error) { return viewer{}, nil }},
 		"node": {Type: t.node, Args: graphql.FieldConfigArgument{"id": {Type: required(graphql.ID)}},
-			Resolve: func(p graphql.ResolveParams) (any, error) { return orNothing(a.findNode(p.Context, p.Args["id"].(string))) }},
+			Resolve: func(p graphql.ResolveParams) (any, error) {
+				return orNothing(a.findNode(p.Context, p.Args["id"].(string)))
+			}},
 	}})
 	return graphql.NewSchema(graphql.SchemaConfig{Query: query, Mutation: t.mutations(),
 		Types: []graphql.Type{t.hook, t.subscription, t.resolver}})
