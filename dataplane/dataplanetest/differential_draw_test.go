@@ -235,9 +235,10 @@ func (d *drawer) scalars(typ *datamodel.Type, create bool) object {
 	return o
 }
 
-// creation draws a create. Each row is connected once in a mutation at most, and
-// a node says something of one end of each relation: the contract does not order
-// writes that undo each other.
+// creation draws a create. Each row, and each that is to lose its partner, is
+// connected by one node of a mutation at most, and a node says something of one end
+// of each relation: the contract does not order connects that get in each other's
+// way, and the contexts refuse some (3032) that would be fine one after another.
 func (d *drawer) creation(typ *datamodel.Type, satisfied *datamodel.Field, depth int) *creation {
 	return &creation{typ: typ, scalars: d.scalars(typ, true), links: d.links(typ, satisfied, depth, true)}
 }
@@ -287,10 +288,17 @@ func (d *drawer) links(typ *datamodel.Type, satisfied *datamodel.Field, depth in
 			case len(free) == 0 || d.toss(2):
 				l.ids = append(l.ids, stranger)
 			case d.toss(2):
-				l.ids = append(l.ids, d.id(f.Target()))
+				if id, ok := d.id(f.Target()).(idOf); ok && !d.used[id.node] {
+					l.ids = append(l.ids, id)
+				} else {
+					l.ids = append(l.ids, stranger)
+				}
 			default:
 				n := pick(d, free)
 				d.used[n] = true
+				for _, m := range d.related(n, f.Reverse()) {
+					d.used[m] = true
+				}
 				l.ids = append(l.ids, wholeID(n)) // perhaps twice in a list
 			}
 		}

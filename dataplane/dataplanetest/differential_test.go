@@ -72,8 +72,7 @@ func deploy(t *rapid.T, tb testing.TB, in []Context, sdl string, q quirks) *tria
 	return r
 }
 
-// compare sends a request to all contexts and compares the answers with what is
-// expected of each. It returns a report, "" when all is well.
+// send sends a request to all contexts, with the ids of each.
 func (r *trial) send(request Request) []string {
 	answers := make([]string, len(r.projects))
 	for i, p := range r.projects {
@@ -86,6 +85,8 @@ func (r *trial) send(request Request) []string {
 	return answers
 }
 
+// compare compares the answers with what is expected of each context. It returns
+// a report, "" when all is well.
 func (r *trial) compare(request Request, answers []string, expected func(context int) outcome) string {
 	for i, answer := range answers {
 		want := expected(i)
@@ -191,7 +192,7 @@ func (r *trial) write() string {
 		answer = func(v, _ view) (any, bool) { return nullable(v.object(n, set)) }
 	case kind == 7:
 		id := r.id(typ)
-		set := r.selections(typ, 2)
+		set := apart(typ, r.selections(typ, 1))
 		field = "delete" + typ.Name + q.arguments(object{{"id", id, "ID!"}}) + " " + q.set(set)
 		n := next.target(id, typ)
 		next.remove(id, typ, wrong)
@@ -223,6 +224,18 @@ func (r *trial) write() string {
 		r.writes = append(r.writes, show(body))
 	}
 	return problem
+}
+
+// apart keeps of a delete's payload what doesn't lead back to the deleted node,
+// through fields or filters. Relations are to be as before the delete (LQ-D26), but
+// SQLite has no such node any more when it reads the payload.
+func apart(typ *datamodel.Type, set []*selection) []*selection {
+	return slices.DeleteFunc(set, func(s *selection) bool {
+		if s.list != nil {
+			s.list.filter = nil
+		}
+		return s.field != nil && s.field.Target() == typ
+	})
 }
 
 func nullable(answer map[string]any, ok bool) (any, bool) {
@@ -319,6 +332,40 @@ func (r *trial) query() string {
 	})
 }
 
+// refusal draws a query that the contract refuses (§2.5, §2.6.5, §2.11).
+func (r *trial) refusal() string {
+	typ := pick(r.drawer, r.model.Types)
+	set := r.selections(typ, 1)
+	q := &request{toss: r.toss}
+	bad := func(args object, code int) string {
+		body := q.body("query", "r: all"+plurals[typ.Name]+q.arguments(args)+" "+q.set(set))
+		return r.compare(body, r.send(body), func(int) outcome { return outcome{codes: codes{code: true}} })
+	}
+	switch r.below(7) {
+	case 0:
+		return bad(object{{"first", 1.0, "Int"}, {"last", float64(r.below(3)), "Int"}}, 3014)
+	case 1:
+		return bad(object{{"first", -1.0, "Int"}}, 3026)
+	case 2:
+		return bad(object{{"last", -1.0, "Int"}}, 3027)
+	case 3:
+		return bad(object{{"skip", -1.0, "Int"}}, 3028)
+	case 4:
+		return bad(object{{pick(r.drawer, []string{"first", "last"}), 1001.0, "Int"}}, 2041)
+	case 5:
+		for _, f := range typ.Fields {
+			if f.IsRelation() && f.List {
+				op := pick(r.drawer, []string{"_every", "_some", "_none"})
+				return bad(object{{"filter", object{{f.Name + op, nil, f.Target().Name + "Filter"}}, typ.Name + "Filter"}}, 3033)
+			}
+		}
+	}
+	body := q.body("query", "r: "+typ.Name+q.arguments(object{{"key", nil, "Int"}})+" "+q.set(set))
+	return r.compare(body, r.send(body), func(int) outcome {
+		return outcome{data: map[string]any{"r": nil}, codes: codes{3000: true}}
+	})
+}
+
 // root draws a field of Query.
 func (r *trial) root(q *request) (text string, evaluate func(v view) (any, bool)) {
 	typ := pick(r.drawer, r.model.Types)
@@ -405,8 +452,11 @@ func check(t *rapid.T, tb testing.TB, in []Context, q quirks) string {
 	}
 	for range 4 + d.below(24) {
 		step := r.query
-		if d.toss(40) {
+		switch {
+		case d.toss(40):
 			step = r.write
+		case d.toss(5):
+			step = r.refusal
 		}
 		if problem := step(); problem != "" {
 			return problem
