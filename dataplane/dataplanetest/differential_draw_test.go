@@ -401,7 +401,16 @@ func (d *drawer) condition(typ *datamodel.Type, depth int, real, strict bool) en
 	f := pick(d, fields)
 	switch {
 	case f.IsRelation() && f.List:
-		op := pick(d, []string{"_some", "_none", "_every"})
+		op := pick(d, []string{"_every", "_some", "_none"})
+		var optional []*datamodel.Field
+		for _, g := range f.Target().Fields {
+			if !g.IsRelation() && !g.List && !g.Required && g.Scalar != datamodel.JSON {
+				optional = append(optional, g)
+			}
+		}
+		if len(optional) > 0 && d.toss(40) { // little else tells a null from a violation
+			return entry{f.Name + op, object{d.comparison(pick(d, optional), true)}, f.Target().Name + "Filter"}
+		}
 		return entry{f.Name + op, d.filter(f.Target(), depth-1, real && op == "_every", op == "_every" || strict), f.Target().Name + "Filter"}
 	case f.IsRelation():
 		e := entry{f.Name, nil, f.Target().Name + "Filter"}

@@ -518,7 +518,7 @@ func TestDifferentialNotices(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			seen := ""
 			attempt := rapid.Custom(func(r *rapid.T) string { return check(r, t, []Context{c}, q) })
-			for seed := 1; seen == "" && seed <= 200; seed++ {
+			for seed := 1; seen == "" && seed <= 1000; seed++ {
 				seen = attempt.Example(seed)
 			}
 			if seen == "" {
