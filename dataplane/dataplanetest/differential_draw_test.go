@@ -239,6 +239,8 @@ func (d *drawer) scalars(typ *datamodel.Type, create bool) object {
 // connected by one node of a mutation at most, and a node says something of one end
 // of each relation: the contract does not order connects that get in each other's
 // way, and the contexts refuse some (3032) that would be fine one after another.
+// Two new nodes that both ask for the one node that a required field may have are
+// answered with 3010, not with the 3032 of §2.10.
 func (d *drawer) creation(typ *datamodel.Type, satisfied *datamodel.Field, depth int) *creation {
 	return &creation{typ: typ, scalars: d.scalars(typ, true), links: d.links(typ, satisfied, depth, true)}
 }
@@ -284,23 +286,21 @@ func (d *drawer) links(typ *datamodel.Type, satisfied *datamodel.Field, depth in
 		}
 		l.idsGiven = true
 		for range 1 + d.below(map[bool]int{true: 4, false: 1}[f.List]) {
-			switch {
-			case len(free) == 0 || d.toss(2):
+			if len(free) == 0 || d.toss(2) {
 				l.ids = append(l.ids, stranger)
-			case d.toss(2):
-				if id, ok := d.id(f.Target()).(idOf); ok && !d.used[id.node] {
-					l.ids = append(l.ids, id)
-				} else {
-					l.ids = append(l.ids, stranger)
-				}
-			default:
-				n := pick(d, free)
-				d.used[n] = true
+				continue
+			}
+			n := pick(d, free)
+			if id, ok := d.id(f.Target()).(idOf); ok && d.toss(2) && !d.used[id.node] {
+				n = id.node // perhaps gone, perhaps of another type
+			}
+			d.used[n] = true
+			if d.rows[n].typ == f.Target() {
 				for _, m := range d.related(n, f.Reverse()) {
 					d.used[m] = true
 				}
-				l.ids = append(l.ids, wholeID(n)) // perhaps twice in a list
 			}
+			l.ids = append(l.ids, wholeID(n)) // perhaps twice in a list
 		}
 	}
 	return links
