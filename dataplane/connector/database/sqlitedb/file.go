@@ -122,11 +122,10 @@ func (f *file) close() error {
 var errBroken = errors.New("the connection's transaction could not be ended")
 
 // transact runs do between begin and COMMIT. It ends the transaction in any
-// case, a panic too; the context can no longer stop that.
+// case, a panic too; the context can no longer stop that. A context that ends
+// while begin runs makes it fail although the transaction may be open, so a
+// failed begin is rolled back like the rest.
 func (c *conn) transact(ctx context.Context, begin string, do func() error) (err error) {
-	if err := c.exec(ctx, begin); err != nil {
-		return err
-	}
 	open := true
 	defer func() {
 		if !open {
@@ -136,6 +135,9 @@ func (c *conn) transact(ctx context.Context, begin string, do func() error) (err
 			err = errors.Join(err, errBroken, rollback)
 		}
 	}()
+	if err := c.exec(ctx, begin); err != nil {
+		return err
+	}
 	if err := do(); err != nil {
 		return err
 	}
