@@ -72,4 +72,7 @@ type Features struct {
 	// CheapRoundTrips: statements run in this process, so that checks cost no
 	// network time.
 	CheapRoundTrips bool
+	// ParallelWriters: transactions that write in one namespace run beside each
+	// other, so that a plan needs Hold where it looks before it writes.
+	ParallelWriters bool
 }

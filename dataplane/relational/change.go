@@ -45,6 +45,19 @@ type (
 		IDs   Arg
 		Args  []ArgType
 	}
+	// Hold keeps other transactions from holding or changing rows of Table until
+	// this one ends: what it then sees of their edges is the last word. The rows
+	// are those with these ids; with Partners, those too that a join table joins
+	// them to; with Column, those too where it has one of the ids At. It is only
+	// rendered where Features.ParallelWriters.
+	Hold struct {
+		Table    *Table
+		IDs      Arg
+		Partners *JoinLink
+		Column   *Column
+		At       Arg
+		Args     []ArgType
+	}
 )
 
 func (*Insert) change()  {}
@@ -52,6 +65,7 @@ func (*Update) change()  {}
 func (*Delete) change()  {}
 func (*Guard) change()   {}
 func (*Require) change() {}
+func (*Hold) change()    {}
 
 // Assignment sets a column to an argument; 0 sets it to null. With Append the
 // elements of the argument, a JSON array, go behind those of the column's array;

@@ -234,7 +234,7 @@ func (l *Locked) expand(ctx context.Context, db *database.DB, scope isolation.Sc
 // giveUp forgets the record, unless it is unknown what the database did.
 func (l *Locked) giveUp(ctx context.Context, err error) error {
 	var failed *database.Error
-	if errors.As(err, &failed) && failed.Kind != database.Unavailable && failed.Kind != database.Canceled {
+	if errors.As(err, &failed) && failed.Kind != database.Unavailable && failed.Kind != database.Conflict && failed.Kind != database.Canceled {
 		if forget := l.r.Store.Record(context.WithoutCancel(ctx), l.project, l.holder, nil); forget != nil {
 			return errors.Join(err, forget)
 		}

@@ -33,6 +33,8 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 	case *relational.Require:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Check: dialect.RequireCheck, SQL: e.require(g, c)}
+	case *relational.Hold:
+		return dialect.Statement{Args: c.Args, SQL: e.hold(sqlgen.New(e, c.Args), c)}
 	}
 	return dialect.Statement{SQL: "SELECT " + refuse(GuardState, "'unknown change'")}
 }
@@ -50,6 +52,23 @@ func (e engine) require(g *sqlgen.Generator, c *relational.Require) string {
 	return "SELECT " + refuse(RequireState, "missing.id") + " FROM (SELECT wanted.id FROM unnest(" + g.Arg(c.IDs) +
 		") WITH ORDINALITY AS wanted (id, place) WHERE NOT EXISTS (SELECT 1 FROM " + e.Table(c.Table) + " AS t WHERE t." +
 		sqlgen.Quote(c.Table.ID.Name) + " = wanted.id) ORDER BY wanted.place LIMIT 1) AS missing"
+}
+
+// hold locks rows in the order of their ids, so that two transactions that want
+// the same ones wait for each other, and never both at once.
+func (e engine) hold(g *sqlgen.Generator, c *relational.Hold) string {
+	ids := "SELECT unnest(" + g.Arg(c.IDs) + ")"
+	also := func(id, from *relational.Column, at relational.Arg) {
+		ids += " UNION ALL SELECT o." + sqlgen.Quote(id.Name) + " FROM " + e.Table(from.Table) + " AS o WHERE o." + sqlgen.Quote(from.Name) + " = ANY (" + g.Arg(at) + ")"
+	}
+	if p := c.Partners; p != nil {
+		also(p.To, p.From, c.IDs)
+	}
+	if c.Column != nil {
+		also(c.Table.ID, c.Column, c.At)
+	}
+	id := "t." + sqlgen.Quote(c.Table.ID.Name)
+	return "SELECT 1 FROM " + e.Table(c.Table) + " AS t WHERE " + id + " IN (" + ids + ") ORDER BY " + id + " FOR NO KEY UPDATE"
 }
 
 // insert writes rows. With Each, the lists are unrolled side by side and the

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -179,9 +180,30 @@ func (r *run) writes(plan *planner.Plan) (Result, error) {
 	return Result{Data: append(out, '}'), Errors: errs}, nil
 }
 
-// write runs one root field and returns the JSON of its value.
+// attempts is how often a root field runs that loses against another request's,
+// and pause the time before the second; it doubles.
+const (
+	attempts = 8
+	pause    = time.Millisecond
+)
+
+// conflict is the failure of a sequence that may go through when it runs again.
+type conflict struct{ fault *fault.Fault }
+
+func (c *conflict) Error() string { return c.fault.Error() }
+func (c *conflict) Unwrap() error { return c.fault }
+
+// write runs one root field and returns the JSON of its value. What lost against
+// another request kept nothing and runs again.
 func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 	value, errs, err := r.sequence(w)
+	for n := range attempts - 1 {
+		var lost *conflict
+		if !errors.As(err, &lost) || !r.wait(pause<<n) {
+			break
+		}
+		value, errs, err = r.sequence(w)
+	}
 	if err == nil {
 		return value, errs, nil
 	}
@@ -189,6 +211,19 @@ func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 		return nil, nil, stop
 	}
 	return []byte("null"), []response.Error{{Fault: fault.Of(err), Path: []any{w.Node.Key}, Field: w.Node.Field}}, nil
+}
+
+// wait waits between a half and the whole of d, so that two do not meet again.
+// It is false when the request ends first.
+func (r *run) wait(d time.Duration) bool {
+	timer := time.NewTimer(d/2 + rand.N(d/2)) //nolint:gosec // no secret
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.ctx.Done():
+		return false
+	}
 }
 
 func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
@@ -242,7 +277,12 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		if r.ctx.Err() != nil {
 			return nil, nil, err
 		}
-		return nil, nil, s.Explain(err, r.Prepared.Document.Schema, r.DB.Dialect())
+		schema, dialect := r.Prepared.Document.Schema, r.DB.Dialect()
+		explained := s.Explain(err, schema, dialect)
+		if s.Conflict(err, schema, dialect) {
+			return nil, nil, &conflict{explained}
+		}
+		return nil, nil, explained
 	}
 	for _, i := range s.Payload {
 		if step := s.Steps[i]; results[i] == nil && step.OnNone != nil {

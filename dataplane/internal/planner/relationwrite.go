@@ -16,6 +16,9 @@ func (w *writer) relationMutation(root compiledschema.Root, in input, c collecte
 	inA, inB := in.get(aName+"Id").source, in.get(bName+"Id").source
 	a, b := relation.A(), relation.B()
 	e := edge{field: a, link: w.layout().Link(a), ids: []Source{inA}}
+	if e.oneToOne() {
+		w.hold(&inB, e)
+	}
 	switch root.Kind {
 	case compiledschema.RootAddTo, compiledschema.RootSet:
 		w.require(b.Type, inA, connectMissing)

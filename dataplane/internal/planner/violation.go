@@ -11,6 +11,23 @@ import (
 	"icehouse/dataplane/relational"
 )
 
+// Conflict says that a sequence failed because of what another request did
+// meanwhile, so that it may go through when it is run again: the two waited for
+// each other, or both gave one node a partner, which only the rows' constraint
+// sees.
+func (s *Sequence) Conflict(err error, schema *compiledschema.Schema, d dialect.Dialect) bool {
+	var failure *database.Error
+	switch {
+	case !errors.As(err, &failure):
+		return false
+	case failure.Kind == database.UniqueViolation:
+		f := fieldOf(schema, d, failure.Constraint, dialect.Unique)
+		return f != nil && f.IsRelation()
+	default:
+		return failure.Kind == database.Conflict
+	}
+}
+
 // Explain turns a failed sequence into what the client is told. Constraints
 // that a step violates are the last word where two requests meet; what one
 // request alone does wrong is found by checks before.
@@ -26,7 +43,11 @@ func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.D
 			return step.OnCheck(failure.Value)
 		}
 	case database.UniqueViolation:
-		if f := fieldOf(schema, d, failure.Constraint, dialect.Unique); f != nil {
+		f := fieldOf(schema, d, failure.Constraint, dialect.Unique)
+		switch {
+		case f != nil && f.IsRelation() && f.Required: // the partner belongs to a node that requires it
+			return relationRequired(f)
+		case f != nil && !f.IsRelation():
 			return fault.New(fault.UniqueViolated, "A unique constraint would be violated on %s. Details: Field name = %s", f.Type.Name, f.Name)
 		}
 	case database.ValueTooLong:

@@ -102,6 +102,8 @@ type writer struct {
 	// row is the write of the payload's own row, when that one write is all that
 	// can be left to say what became of it: it may return the payload itself.
 	row *rowWrite
+	// held are the nodes that this sequence looks at before it writes.
+	held []held
 }
 
 // rowWrite is a step that writes one row, and what it can be made to return.
@@ -115,6 +117,7 @@ type rowWrite struct {
 func (p *planning) sequence(target Target, plan func(*writer)) *Sequence {
 	w := &writer{planning: p, target: target, out: &Sequence{}}
 	plan(w)
+	w.holdAll()
 	if w.out.Fault != nil {
 		w.out.Steps = nil
 	}
@@ -306,6 +309,7 @@ func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source 
 	}
 	edges := w.edges(t, in, true)
 	for _, e := range edges {
+		w.hold(nil, e)
 		if e.link.Parent != nil { // the new row points at the other node: that one comes first
 			w.createPointing(r, e)
 		}
@@ -409,6 +413,7 @@ func (w *writer) update(t *datamodel.Type, in input) {
 	}
 	w.first(func() { w.mustExist(t, id) })
 	for _, e := range edges {
+		w.hold(&id, e)
 		w.replaceFrom(id, e)
 	}
 	w.row = nil

@@ -52,7 +52,9 @@ func describe(err error, step int) error {
 		e.Kind = database.GuardFailed
 	case postgres.RequireState:
 		e.Kind, e.Value = database.RequireFailed, pg.Message
-	case "40001", "40P01", "55P03": // lost against another transaction
+	case "40001", "40P01": // a serialization failure, a deadlock
+		e.Kind = database.Conflict
+	case "55P03":
 		e.Kind = database.Unavailable
 	default:
 		switch {

@@ -1,0 +1,100 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+
+	"icehouse/dataplane/relational"
+)
+
+// held are rows of one table that no other request may change while a sequence
+// runs. Of two requests that change a partner, each could else miss the edge that
+// the other makes, and both would stay; or each would wait for the other.
+type held struct {
+	table    *relational.Table
+	ids      []Source // each one id
+	idLists  []Source // each a list of ids
+	partners *relational.JoinLink
+	column   *relational.Column
+	at       []Source // each one id
+}
+
+// oneToOne says that neither end of an edge can have two partners.
+func (e edge) oneToOne() bool { return !e.field.List && !e.field.Reverse().List }
+
+// hold holds the rows that change when a node gets the partners of an edge and
+// leaves its old ones, as they may have to leave theirs. id is nil for a node that
+// is created. A single row, or edges that only a join table holds, can't make
+// requests disagree.
+func (w *writer) hold(id *Source, e edge) {
+	own, target := w.layout().Table(e.field.Type), w.layout().Table(e.field.Target())
+	var mine []Source
+	if id != nil {
+		mine = []Source{*id}
+	}
+	switch one := e.oneToOne(); {
+	case one && e.link.Join != nil:
+		w.holds(held{table: own, partners: e.link.Join, ids: mine})
+		w.holds(held{table: target, partners: e.link.Join, ids: e.ids})
+	case one && e.link.Parent != nil:
+		w.holds(held{table: target, ids: e.ids})
+		w.holds(held{table: own, column: e.link.Parent, ids: mine, at: e.ids})
+	case e.link.Child != nil && (one || id != nil || len(e.ids) > 1 || len(e.idLists) > 0):
+		w.holds(held{table: own, ids: mine})
+		w.holds(held{table: target, column: e.link.Child, ids: e.ids, idLists: e.idLists, at: mine})
+	case e.link.Join != nil:
+		w.holds(held{table: own, ids: mine})
+	}
+}
+
+func (w *writer) holds(more held) {
+	if len(more.ids)+len(more.idLists)+len(more.at) == 0 {
+		return
+	}
+	for i := range w.held {
+		if h := &w.held[i]; h.table == more.table && h.partners == more.partners && h.column == more.column {
+			h.ids, h.idLists, h.at = append(h.ids, more.ids...), append(h.idLists, more.idLists...), append(h.at, more.at...)
+			return
+		}
+	}
+	more.ids, more.at = slices.Clone(more.ids), slices.Clone(more.at)
+	w.held = append(w.held, more)
+}
+
+// holdAll puts the steps that hold rows before all others, in one order for all
+// requests: nodes first, then the rows that point at them.
+func (w *writer) holdAll() {
+	if !w.target.Dialect.Features().ParallelWriters || len(w.held) == 0 {
+		return
+	}
+	place := func(h held) int {
+		i := slices.Index(w.layout().Tables, h.table)
+		if h.column != nil {
+			i += len(w.layout().Tables)
+		}
+		return i
+	}
+	slices.SortStableFunc(w.held, func(a, b held) int { return cmp.Compare(place(a), place(b)) })
+	before := len(w.out.Steps)
+	w.first(func() {
+		for _, h := range w.held {
+			w.holdStep(h, Source{kind: fromItems, items: h.ids}, h.at)
+			for _, ids := range h.idLists {
+				w.holdStep(h, ids, nil)
+			}
+		}
+	})
+	for i := range w.out.Payload {
+		w.out.Payload[i] += len(w.out.Steps) - before
+	}
+}
+
+func (w *writer) holdStep(h held, ids Source, at []Source) {
+	var a args
+	change := &relational.Hold{Table: h.table, IDs: a.add(idsParam(ids)), Partners: h.partners}
+	if len(at) > 0 {
+		change.Column, change.At = h.column, a.add(idsParam(Source{kind: fromItems, items: at}))
+	}
+	change.Args = a.types()
+	w.add(change, &a)
+}
