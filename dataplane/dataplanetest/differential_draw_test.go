@@ -355,7 +355,7 @@ func (c *creation) arguments() object {
 func (d *drawer) filter(typ *datamodel.Type, depth int, real, strict bool) object {
 	var o object
 	for range d.below(3) + map[bool]int{true: 1, false: 0}[real] {
-		e := d.condition(typ, depth, real, strict)
+		e := d.condition(typ, depth, strict)
 		if !slices.ContainsFunc(o, func(other entry) bool { return other.key == e.key }) {
 			o = append(o, e)
 		}
@@ -369,9 +369,8 @@ func (d *drawer) filter(typ *datamodel.Type, depth int, real, strict bool) objec
 	return o
 }
 
-// condition draws one key of a filter. With real it's no "_every: {}": that is
-// always true (§2.6.3), but the contexts drop it from an OR, as if it were {}.
-func (d *drawer) condition(typ *datamodel.Type, depth int, real, strict bool) entry {
+// condition draws one key of a filter.
+func (d *drawer) condition(typ *datamodel.Type, depth int, strict bool) entry {
 	if depth > 0 && d.toss(30) {
 		e := entry{key: pick(d, []string{"AND", "OR"}), typ: "[" + typ.Name + "Filter!]"}
 		if d.toss(15) {
@@ -411,7 +410,7 @@ func (d *drawer) condition(typ *datamodel.Type, depth int, real, strict bool) en
 		if len(optional) > 0 && d.toss(40) { // little else tells a null from a violation
 			return entry{f.Name + op, object{d.comparison(pick(d, optional), true)}, f.Target().Name + "Filter"}
 		}
-		return entry{f.Name + op, d.filter(f.Target(), depth-1, real && op == "_every", op == "_every" || strict), f.Target().Name + "Filter"}
+		return entry{f.Name + op, d.filter(f.Target(), depth-1, false, op == "_every" || strict), f.Target().Name + "Filter"}
 	case f.IsRelation():
 		e := entry{f.Name, nil, f.Target().Name + "Filter"}
 		if !d.toss(20) {

@@ -194,7 +194,7 @@ func (r *trial) write() string {
 		answer = func(v, _ view) (any, bool) { return nullable(v.object(n, set)) }
 	case kind == 7:
 		id := r.id(typ)
-		set := apart(typ, r.selections(typ, 1))
+		set := r.selections(typ, 2)
 		field = "delete" + typ.Name + q.arguments(object{{"id", id, "ID!"}}) + " " + q.set(set)
 		n := next.target(id, typ)
 		next.remove(id, typ, wrong)
@@ -226,18 +226,6 @@ func (r *trial) write() string {
 		r.writes = append(r.writes, show(body))
 	}
 	return problem
-}
-
-// apart keeps of a delete's payload what doesn't lead back to the deleted node,
-// through fields or filters. Relations are to be as before the delete (LQ-D26), but
-// SQLite has no such node any more when it reads the payload.
-func apart(typ *datamodel.Type, set []*selection) []*selection {
-	return slices.DeleteFunc(set, func(s *selection) bool {
-		if s.list != nil {
-			s.list.filter = nil
-		}
-		return s.field != nil && s.field.Target() == typ
-	})
 }
 
 func nullable(answer map[string]any, ok bool) (any, bool) {

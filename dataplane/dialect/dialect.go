@@ -69,9 +69,6 @@ type Features struct {
 	// NamesForeignKeys: a violated foreign key is reported with its name, so
 	// that a plan needs no Require before a plain connect. SQLite reports none.
 	NamesForeignKeys bool
-	// CheapRoundTrips: statements run in this process, so that checks cost no
-	// network time.
-	CheapRoundTrips bool
 	// ParallelWriters: transactions that write in one namespace run beside each
 	// other, so that a plan needs Hold where it looks before it writes.
 	ParallelWriters bool

@@ -1,5 +1,7 @@
 package relational
 
+import "slices"
+
 // Change is one write statement. The set is closed. All changes of a mutation
 // field run in one transaction, in order.
 type Change interface{ change() }
@@ -67,6 +69,20 @@ func (*Guard) change()   {}
 func (*Require) change() {}
 func (*Hold) change()    {}
 
+// reads says that a field is made of another row.
+func reads(fields []Field) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool {
+		switch v := f.Value.(type) {
+		case ColumnValue, Literal:
+			return false
+		case Object:
+			return reads(v.Fields)
+		default:
+			return true
+		}
+	})
+}
+
 // Assignment sets a column to an argument; 0 sets it to null. With Append the
 // elements of the argument, a JSON array, go behind those of the column's array;
 // a column without one has no elements. Both arrays are stored forms: nothing
@@ -79,17 +95,21 @@ type Assignment struct {
 
 // Returnable says whether a write can return these fields itself: values of the
 // row, and rows that it points at. What hangs on the row from elsewhere is read by
-// a Query after the write.
-func Returnable(fields []Field) bool {
+// a Query after the write. A deleted row returns no row that may be itself, which
+// it points at or which hangs on such a row: engines differ in whether it is there.
+func Returnable(fields []Field, deleted bool) bool {
 	for _, f := range fields {
 		switch v := f.Value.(type) {
 		case ColumnValue, Literal:
 		case Object:
-			if !Returnable(v.Fields) {
+			if !Returnable(v.Fields, deleted) {
 				return false
 			}
 		case *One:
-			if v.Select.Link == nil || v.Select.Link.Parent == nil || v.Select.Where != nil || !Returnable(v.Fields) {
+			if v.Select.Link == nil || v.Select.Link.Parent == nil || v.Select.Where != nil || !Returnable(v.Fields, deleted) {
+				return false
+			}
+			if deleted && (v.Select.Table == v.Select.Link.Parent.Table || reads(v.Fields)) {
 				return false
 			}
 		default:

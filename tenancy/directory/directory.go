@@ -11,9 +11,11 @@ package directory
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
@@ -86,6 +88,9 @@ func New(source Source, o Options) *Directory {
 // Lookup finds a project by id or alias; tenancy.ErrUnknownProject when there
 // is none.
 func (d *Directory) Lookup(ctx context.Context, idOrAlias string) (Entry, error) {
+	if strings.Contains(idOrAlias, "\x00") || !utf8.ValidString(idOrAlias) {
+		return Entry{}, tenancy.ErrUnknownProject // no source can hold it
+	}
 	if f, ok := d.cache.GetIfPresent(idOrAlias); ok {
 		return f.result()
 	}

@@ -128,6 +128,7 @@ const (
 	Internal         ErrorKind = iota // a bug, or the product is broken
 	Unavailable                       // not reachable, overloaded; may be tried again
 	Canceled                          // the context ended
+	TooDeep                           // the statement nests deeper than the product can read
 	Conflict                          // lost against another transaction, which may have ended; may be tried again at once
 	UniqueViolation                   // Constraint names the column's constraint
 	MissingReference                  // an id to point at is not there, or is still pointed at

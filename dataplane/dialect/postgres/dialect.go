@@ -27,8 +27,8 @@ func (Dialect) ConstraintName(c *relational.Column, kind dialect.ConstraintKind)
 	return dialect.UniqueName(c.Table.Name, c.Name)
 }
 
-// Features says how PostgreSQL differs: it is behind a network, names the
-// foreign keys that are violated, and lets many write at once.
+// Features says how PostgreSQL differs: it names the foreign keys that are
+// violated, and lets many write at once.
 func (Dialect) Features() dialect.Features {
 	return dialect.Features{NamesForeignKeys: true, ParallelWriters: true}
 }

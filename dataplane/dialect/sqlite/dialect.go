@@ -27,8 +27,8 @@ func (Dialect) ConstraintName(c *relational.Column, kind dialect.ConstraintKind)
 	return dialect.UniqueName(c.Table.Name, c.Name)
 }
 
-// Features says how SQLite differs: it runs in this process, and does not say
-// which foreign key is violated.
+// Features says how SQLite differs: it does not say which foreign key is violated,
+// and lets one write at a time.
 func (Dialect) Features() dialect.Features {
-	return dialect.Features{CheapRoundTrips: true}
+	return dialect.Features{}
 }

@@ -80,7 +80,7 @@ func (r *run) read(plan *planner.Plan) (Result, error) {
 				return Result{}, stop
 			}
 			root := plan.Root.Children[0]
-			return Result{Data: []byte("null"), Errors: []response.Error{{Fault: fault.Of(err), Path: []any{root.Key}, Field: root.Field}}}, nil
+			return Result{Data: []byte("null"), Errors: []response.Error{{Fault: planner.ExplainRead(err), Path: []any{root.Key}, Field: root.Field}}}, nil
 		}
 	}
 	if !plan.Read.Rewrite && len(failed) == 0 && !response.AnyNull(data, plan.Read.Watch) {

@@ -149,7 +149,7 @@ func (p *planning) filterToMany(a *args, key compiledschema.FilterKey, in input)
 		return relational.Exists{Select: related, Not: true}, nil
 	default:
 		if related.Where == nil {
-			return nil, nil // nothing can violate no condition
+			return relational.Constant(true), nil // nothing can violate no condition
 		}
 		// No related row violates it. A condition that is neither true nor
 		// false is not violated (LQ-D20).

@@ -28,6 +28,15 @@ func (s *Sequence) Conflict(err error, schema *compiledschema.Schema, d dialect.
 	}
 }
 
+// ExplainRead turns a failed read into what the client is told.
+func ExplainRead(err error) *fault.Fault {
+	var failure *database.Error
+	if errors.As(err, &failure) && failure.Kind == database.TooDeep {
+		return fault.New(fault.BadArguments, "The query nests deeper than this project's database can answer. Use fewer levels of filters and selections.")
+	}
+	return fault.Of(err)
+}
+
 // Explain turns a failed sequence into what the client is told. Constraints
 // that a step violates are the last word where two requests meet; what one
 // request alone does wrong is found by checks before.
@@ -64,7 +73,7 @@ func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.D
 			return connectMissing(failure.Value)
 		}
 	}
-	return fault.Internal(err)
+	return ExplainRead(err)
 }
 
 // fieldOf finds the field whose column has this constraint. It is for failures

@@ -224,7 +224,7 @@ func (w *writer) returned(t *datamodel.Type, c collected, node *Node) bool {
 	r := w.reader()
 	shape := &Node{}
 	fields := []relational.Field{{Key: c.key, Value: relational.Object{Fields: r.object(t, c.sets(), shape)}}}
-	if r.rewrite || len(r.args.params) > 0 || !relational.Returnable(fields) {
+	if r.rewrite || len(r.args.params) > 0 || !relational.Returnable(fields, row.step.Deletes) {
 		w.notReturned()
 		return false
 	}

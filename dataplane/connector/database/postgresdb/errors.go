@@ -46,6 +46,8 @@ func describe(err error, step int) error {
 		e.Kind = database.MissingValue
 	case "23514", "54000": // the check on length; an index entry that is too large
 		e.Kind = database.ValueTooLong
+	case "54001":
+		e.Kind = database.TooDeep
 	case "57014":
 		e.Kind = database.Canceled
 	case postgres.GuardState:

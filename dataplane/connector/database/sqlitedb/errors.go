@@ -46,6 +46,10 @@ func describe(err error, step int) error {
 			e.Kind = database.Unavailable
 		case codes.SQLITE_INTERRUPT:
 			e.Kind = database.Canceled
+		case codes.SQLITE_ERROR: // which has no code of its own
+			if strings.Contains(engine.Error(), "Expression tree is too large") || strings.Contains(engine.Error(), "parser stack overflow") {
+				e.Kind = database.TooDeep
+			}
 		}
 	}
 	return e

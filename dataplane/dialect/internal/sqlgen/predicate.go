@@ -65,7 +65,17 @@ func (g *Generator) combine(parts []relational.Predicate, row *Row, word, empty 
 	for i, part := range parts {
 		texts[i] = g.Condition(part, row)
 	}
-	return "(" + strings.Join(texts, word) + ")"
+	return balanced(texts, word)
+}
+
+// balanced puts a word between parts. Many parts become a tree of brackets:
+// engines read a row of them as one nested in the next, and limit the depth.
+func balanced(parts []string, word string) string {
+	if len(parts) > 64 {
+		half := len(parts) / 2
+		return "(" + balanced(parts[:half], word) + word + balanced(parts[half:], word) + ")"
+	}
+	return "(" + strings.Join(parts, word) + ")"
 }
 
 func (g *Generator) match(p relational.Match, row *Row) string {
