@@ -40,6 +40,7 @@ func TestPlacesInComplaints(t *testing.T) {
 		"types: ./t\nfunctions:\n  f: {type: resolver, schema: ./t, handler: {code: ./t, webhook: x}}":                          "functions.f.handler must have exactly one of the keys code and webhook",
 		"types: ./t\nfunctions:\n  f: {type: fly, handler: {code: ./t}}":                                                        "unknown type 'fly'",
 		"types: ./t\nfunctions:\n  f: {type: resolver, schema: ./t, handler: {webhook: {url: \"https://x\", headers: {a: 1}}}}": "The headers of the function 'f' must map names to strings",
+		"types: ./t\nrootTokens: [\"a\\0b\"]\n":                                                                                 "none of them NUL",
 		"types: ./t\nrootTokens: [a, a]\n":                                                                                      "There is already a RootToken with the name `a`.",
 		"types: ./t\nx: !!binary aGk=\n":                                                                                        "graphcool.yml:2:4: tags and directives are not supported",
 		"types: ./t\n---\ntypes: ./t\n":                                                                                         "more than one document",

@@ -149,8 +149,8 @@ func (r *reader) rootTokens(v value) {
 			continue
 		}
 		switch {
-		case item.text == "" || len(item.text) > 1000:
-			r.invalid(item.line, item.column, "the name of a root token has 1 to 1000 bytes")
+		case item.text == "" || len(item.text) > 1000 || strings.Contains(item.text, "\x00"):
+			r.invalid(item.line, item.column, "the name of a root token has 1 to 1000 bytes, none of them NUL")
 		case seen[item.text]:
 			r.problems.add(2059, "There is already a RootToken with the name `%s`.", item.text)
 		default:

@@ -124,6 +124,9 @@ func (r *valueReader) single(u valueUse, f *Field, text string) (string, *valueP
 			return "", notAValue(f, text)
 		}
 	}
+	if strings.Contains(text, "\x00") { // no text that comes in may have it
+		return "", notAValue(f, text)
+	}
 	if f.Scalar != Password && utf8.RuneCountInString(text) > maxText {
 		return "", u.tooLong()
 	}

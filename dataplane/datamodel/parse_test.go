@@ -128,7 +128,7 @@ func randomScalar(t *rapid.T, enums int) string {
 		case "Json":
 			value = quote(`{"a": ` + quote(rapid.String().Draw(t, "json")) + `}`)
 		case "String", "Password", "DateTime":
-			value = quote(rapid.String().Draw(t, "text"))
+			value = quote(strings.ReplaceAll(rapid.String().Draw(t, "text"), "\x00", ""))
 		default:
 			value = "A"
 		}

@@ -348,7 +348,7 @@ func (w *writer) createScalar(r *row, f *datamodel.Field, in input) {
 	case in.kind == absent && f.Default != nil && !f.Default.Null:
 		value, err := constant(f)
 		if err != nil {
-			w.refuse(fault.Internal(err))
+			w.refuse(&fault.Fault{Code: fault.ValueNotValid, Message: fmt.Sprintf("The default value of field %s of type %s is not valid.", f.Name, f.Type.Name), Cause: err})
 			return
 		}
 		p := storing(Source{value: value}, f, column)
