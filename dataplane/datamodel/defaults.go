@@ -263,6 +263,7 @@ func quote(text string) string {
 // shorten keeps a text from the file short enough for a message.
 func shorten(text string) string {
 	const limit = 100
+	text = strings.ReplaceAll(text, "\x00", `\u0000`)
 	if utf8.RuneCountInString(text) <= limit {
 		return text
 	}
