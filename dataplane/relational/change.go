@@ -69,20 +69,6 @@ func (*Guard) change()   {}
 func (*Require) change() {}
 func (*Hold) change()    {}
 
-// reads says that a field is made of another row.
-func reads(fields []Field) bool {
-	return slices.ContainsFunc(fields, func(f Field) bool {
-		switch v := f.Value.(type) {
-		case ColumnValue, Literal:
-			return false
-		case Object:
-			return reads(v.Fields)
-		default:
-			return true
-		}
-	})
-}
-
 // Assignment sets a column to an argument; 0 sets it to null. With Append the
 // elements of the argument, a JSON array, go behind those of the column's array;
 // a column without one has no elements. Both arrays are stored forms: nothing
@@ -95,8 +81,8 @@ type Assignment struct {
 
 // Returnable says whether a write can return these fields itself: values of the
 // row, and rows that it points at. What hangs on the row from elsewhere is read by
-// a Query after the write. A deleted row returns no row that may be itself, which
-// it points at or which hangs on such a row: engines differ in whether it is there.
+// a Query after the write. A deleted row returns no row that may be the deleted one
+// again, or that makes a field of others: engines differ in what is still there.
 func Returnable(fields []Field, deleted bool) bool {
 	for _, f := range fields {
 		switch v := f.Value.(type) {
@@ -117,4 +103,18 @@ func Returnable(fields []Field, deleted bool) bool {
 		}
 	}
 	return true
+}
+
+// reads says that a field is made of another row.
+func reads(fields []Field) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool {
+		switch v := f.Value.(type) {
+		case ColumnValue, Literal:
+			return false
+		case Object:
+			return reads(v.Fields)
+		default:
+			return true
+		}
+	})
 }

@@ -187,18 +187,12 @@ const (
 	pause    = time.Millisecond
 )
 
-// conflict is the failure of a sequence that may go through when it runs again.
-type conflict struct{ fault *fault.Fault }
-
-func (c *conflict) Error() string { return c.fault.Error() }
-func (c *conflict) Unwrap() error { return c.fault }
-
 // write runs one root field and returns the JSON of its value. What lost against
 // another request kept nothing and runs again.
 func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 	value, errs, err := r.sequence(w)
 	for n := range attempts - 1 {
-		var lost *conflict
+		var lost *planner.Conflict
 		if !errors.As(err, &lost) || !r.wait(pause<<n) {
 			break
 		}
@@ -277,12 +271,7 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		if r.ctx.Err() != nil {
 			return nil, nil, err
 		}
-		schema, dialect := r.Prepared.Document.Schema, r.DB.Dialect()
-		explained := s.Explain(err, schema, dialect)
-		if s.Conflict(err, schema, dialect) {
-			return nil, nil, &conflict{explained}
-		}
-		return nil, nil, explained
+		return nil, nil, s.Explain(err, r.Prepared.Document.Schema, r.DB.Dialect())
 	}
 	for _, i := range s.Payload {
 		if step := s.Steps[i]; results[i] == nil && step.OnNone != nil {

@@ -24,8 +24,8 @@ func (e edge) oneToOne() bool { return !e.field.List && !e.field.Reverse().List 
 
 // hold holds the rows that change when a node gets the partners of an edge and
 // leaves its old ones, as they may have to leave theirs. id is nil for a node that
-// is created. A single row, or edges that only a join table holds, can't make
-// requests disagree.
+// is created. What one row alone says, and edges that are only added to a join
+// table, need no hold.
 func (w *writer) hold(id *Source, e edge) {
 	own, target := w.layout().Table(e.field.Type), w.layout().Table(e.field.Target())
 	var mine []Source
@@ -51,14 +51,15 @@ func (w *writer) holds(more held) {
 	if len(more.ids)+len(more.idLists)+len(more.at) == 0 {
 		return
 	}
-	for i := range w.held {
-		if h := &w.held[i]; h.table == more.table && h.partners == more.partners && h.column == more.column {
-			h.ids, h.idLists, h.at = append(h.ids, more.ids...), append(h.idLists, more.idLists...), append(h.at, more.at...)
-			return
-		}
+	i := slices.IndexFunc(w.held, func(h held) bool {
+		return h.table == more.table && h.partners == more.partners && h.column == more.column
+	})
+	if i < 0 {
+		i = len(w.held)
+		w.held = append(w.held, held{table: more.table, partners: more.partners, column: more.column})
 	}
-	more.ids, more.at = slices.Clone(more.ids), slices.Clone(more.at)
-	w.held = append(w.held, more)
+	h := &w.held[i]
+	h.ids, h.idLists, h.at = append(h.ids, more.ids...), append(h.idLists, more.idLists...), append(h.at, more.at...)
 }
 
 // holdAll puts the steps that hold rows before all others, in one order for all
@@ -78,9 +79,15 @@ func (w *writer) holdAll() {
 	before := len(w.out.Steps)
 	w.first(func() {
 		for _, h := range w.held {
-			w.holdStep(h, Source{kind: fromItems, items: h.ids}, h.at)
-			for _, ids := range h.idLists {
-				w.holdStep(h, ids, nil)
+			lists := h.idLists
+			if len(h.ids) > 0 || len(lists) == 0 {
+				lists = append(lists, Source{kind: fromItems, items: h.ids})
+			}
+			for i, ids := range lists {
+				if i > 0 {
+					h.at = nil // held with the first
+				}
+				w.holdStep(h, ids)
 			}
 		}
 	})
@@ -89,11 +96,11 @@ func (w *writer) holdAll() {
 	}
 }
 
-func (w *writer) holdStep(h held, ids Source, at []Source) {
+func (w *writer) holdStep(h held, ids Source) {
 	var a args
 	change := &relational.Hold{Table: h.table, IDs: a.add(idsParam(ids)), Partners: h.partners}
-	if len(at) > 0 {
-		change.Column, change.At = h.column, a.add(idsParam(Source{kind: fromItems, items: at}))
+	if len(h.at) > 0 {
+		change.Column, change.At = h.column, a.add(idsParam(Source{kind: fromItems, items: h.at}))
 	}
 	change.Args = a.types()
 	w.add(change, &a)

@@ -11,23 +11,6 @@ import (
 	"icehouse/dataplane/relational"
 )
 
-// Conflict says that a sequence failed because of what another request did
-// meanwhile, so that it may go through when it is run again: the two waited for
-// each other, or both gave one node a partner, which only the rows' constraint
-// sees.
-func (s *Sequence) Conflict(err error, schema *compiledschema.Schema, d dialect.Dialect) bool {
-	var failure *database.Error
-	switch {
-	case !errors.As(err, &failure):
-		return false
-	case failure.Kind == database.UniqueViolation:
-		f := fieldOf(schema, d, failure.Constraint, dialect.Unique)
-		return f != nil && f.IsRelation()
-	default:
-		return failure.Kind == database.Conflict
-	}
-}
-
 // ExplainRead turns a failed read into what the client is told.
 func ExplainRead(err error) *fault.Fault {
 	var failure *database.Error
@@ -37,12 +20,28 @@ func ExplainRead(err error) *fault.Fault {
 	return fault.Of(err)
 }
 
-// Explain turns a failed sequence into what the client is told. Constraints
-// that a step violates are the last word where two requests meet; what one
-// request alone does wrong is found by checks before.
-func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.Dialect) *fault.Fault {
+// Conflict is a failure for which another request is to blame, so that the
+// sequence, of which nothing is kept, may go through when it runs again: the two
+// waited for each other, or both gave one node a partner, which only the rows'
+// constraint sees.
+type Conflict struct{ fault *fault.Fault } // what the client is told in the end
+
+func (c *Conflict) Error() string { return c.fault.Error() }
+
+// Unwrap returns the *fault.Fault.
+func (c *Conflict) Unwrap() error { return c.fault }
+
+// Explain turns a failed sequence into what the client is told, a *fault.Fault or a
+// *Conflict. Constraints that a step violates are the last word where two requests
+// meet; what one request alone does wrong is found by checks before.
+func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.Dialect) error {
 	var failure *database.Error
-	if !errors.As(err, &failure) || failure.Step >= len(s.Steps) {
+	switch {
+	case !errors.As(err, &failure):
+		return fault.Of(err)
+	case failure.Kind == database.Conflict:
+		return &Conflict{fault.Of(err)}
+	case failure.Step >= len(s.Steps):
 		return fault.Of(err)
 	}
 	step := s.Steps[failure.Step]
@@ -54,10 +53,13 @@ func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.D
 	case database.UniqueViolation:
 		f := fieldOf(schema, d, failure.Constraint, dialect.Unique)
 		switch {
-		case f != nil && f.IsRelation() && f.Required: // the partner belongs to a node that requires it
-			return relationRequired(f)
-		case f != nil && !f.IsRelation():
+		case f == nil:
+		case !f.IsRelation():
 			return fault.New(fault.UniqueViolated, "A unique constraint would be violated on %s. Details: Field name = %s", f.Type.Name, f.Name)
+		case f.Required: // the partner belongs to a node that requires it
+			return &Conflict{relationRequired(f)}
+		default:
+			return &Conflict{fault.Internal(err)}
 		}
 	case database.ValueTooLong:
 		if f := fieldOf(schema, d, failure.Constraint, dialect.Unique); f != nil {
