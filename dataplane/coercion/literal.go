@@ -22,32 +22,6 @@ func Literal(types Types, t *ast.Type, v *ast.Value, vars map[string]Value) (Val
 	return value, nil
 }
 
-// Argument coerces what the document says for one argument; v is nil when it says
-// nothing. false means that the argument has no value, not even null.
-func Argument(types Types, arg Field, v *ast.Value, vars map[string]Value) (Value, bool, error) {
-	if v != nil && v.Kind == ast.Variable {
-		if _, sent := vars[v.Raw]; !sent {
-			v = nil
-		}
-	}
-	if v == nil {
-		switch {
-		case arg.Default != nil:
-			v = arg.Default
-		case arg.Type.NonNull():
-			return nil, false, &gqlerror.Error{Message: fmt.Sprintf(`Argument "%s" of required type "%s" was not provided.`, arg.Name, arg.Type)}
-		default:
-			return nil, false, nil
-		}
-	}
-	c := literal{coercer{types: types, vars: vars}}
-	value := c.value(arg.Type, v)
-	if len(c.errors) > 0 {
-		return nil, false, c.errors[0]
-	}
-	return value, true, nil
-}
-
 func messageOf(err error) string {
 	if e, ok := errors.AsType[*gqlerror.Error](err); ok {
 		return e.Message

@@ -149,7 +149,7 @@ func float(number string) (Value, refusal) {
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 		return nil, refusal("Float cannot represent the value as a double: " + short(number))
 	}
-	return f, ""
+	return f + 0, "" // +0 turns -0, which not every engine keeps, into 0
 }
 
 // idFromNumber keeps every digit of an integer, where JavaScript would round one
@@ -165,7 +165,7 @@ func idFromNumber(number string) (Value, refusal) {
 	if err != nil || f != math.Trunc(f) {
 		return nil, refusal("ID cannot represent value: " + short(number))
 	}
-	return strconv.FormatFloat(f+0, 'f', 0, 64), "" // +0 turns -0 into 0
+	return strconv.FormatFloat(f+0, 'f', 0, 64), "" // +0: no -0
 }
 
 // text refuses what no database stores as text.

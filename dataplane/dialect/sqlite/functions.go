@@ -93,9 +93,6 @@ func FloatText(f float64) string {
 		return "null"
 	}
 	if f == 0 {
-		if math.Signbit(f) {
-			return "-0"
-		}
 		return "0"
 	}
 	digits, exponent := shortest(f)

@@ -57,7 +57,7 @@ func scalar(f *datamodel.Field, value jsontext.Value) (v any, why string) {
 		if err != nil {
 			return nil, "it is too large for a double"
 		}
-		return n, ""
+		return n + 0, "" // +0 turns -0, which not every engine keeps, into 0
 	case datamodel.Boolean:
 		if k := value.Kind(); k != 't' && k != 'f' {
 			return nil, "true or false is wanted"
