@@ -134,6 +134,14 @@ func Empty() *Definition {
 	}
 }
 
+// FromSDL is the definition of a project that consists of types only, with the
+// wildcard permission that such projects had (platform §1.9).
+func FromSDL(sdl string) *Definition {
+	d := &Definition{TypesPath: emptyTypesPath, SDL: sdl, Permissions: []Permission{{Operation: "*"}}}
+	d.Source = Source{Content: d.yaml(), Files: d.files()}
+	return d
+}
+
 const emptyTypesPath = "./types.graphql"
 
 // Problem is one reason why a definition can't be deployed, in the shape of the

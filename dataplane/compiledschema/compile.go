@@ -340,7 +340,3 @@ func (s *Schema) ModelType(name string) *datamodel.Type {
 	}
 	return nil
 }
-
-// IsNode says that a name is the interface that every model type implements
-// (data-api §2.1).
-func IsNode(name string) bool { return name == nodeName }

@@ -265,12 +265,3 @@ func (n *Node) Equal(other *Node) bool {
 
 // String makes a scalar of text.
 func String(text string) *Node { return &Node{Value: text} }
-
-// Map makes a mapping of keys and texts in turn.
-func Map(keysAndTexts ...string) *Node {
-	n := &Node{Kind: Mapping}
-	for i := 0; i+1 < len(keysAndTexts); i += 2 {
-		n.Entries = append(n.Entries, Entry{Key: keysAndTexts[i], Value: String(keysAndTexts[i+1])})
-	}
-	return n
-}

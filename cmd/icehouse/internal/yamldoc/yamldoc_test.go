@@ -56,7 +56,10 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestEdit(t *testing.T) {
-	local := yamldoc.Map("host", "http://localhost:60000", "clusterSecret", "s3")
+	local := &yamldoc.Node{Kind: yamldoc.Mapping, Entries: []yamldoc.Entry{
+		{Key: "host", Value: yamldoc.String("http://localhost:60000")},
+		{Key: "clusterSecret", Value: yamldoc.String("s3")},
+	}}
 	for name, c := range map[string]struct {
 		before, after string
 		value         *yamldoc.Node // nil removes
