@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,7 +58,12 @@ func open(ctx context.Context, c Config) (*driver, error) {
 	cc.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTimeout}
 	}
-	d := &driver{keep: cc.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement, capacity: cc.StatementCacheCapacity}
+	d := &driver{
+		keep:     cc.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement,
+		capacity: cc.StatementCacheCapacity,
+		costs:    costs{seed: maphash.MakeSeed()},
+		sharing:  sharing{limit: lanes(pc.MaxConns)},
+	}
 	setDefault(cc.RuntimeParams, "application_name", "icehouse")
 	cc.RuntimeParams["timezone"] = "UTC"
 	if d.keep {

@@ -11,8 +11,11 @@
 // statement, in front of it and in the same transaction, so that a statement
 // never runs when it could not be set.
 //
+// Quick reads that meet share round trips; their answers don't depend on it.
+//
 //	config.go    what Open takes           pipeline.go  one round trip
 //	install.go   the shared functions      session.go   what a connection remembers
 //	tenant.go    provision, migrate, drop  encode.go    arguments
 //	driver.go    query, batch, transact    errors.go    SQLSTATEs
+//	sharing.go   round trips of many       costs.go     which statements are quick
 package postgresdb

@@ -22,6 +22,8 @@ type driver struct {
 	// roleChanges counts the roles that were dropped or made: one of the same
 	// name may be another, so connections must set theirs again.
 	roleChanges atomic.Uint64
+	costs       costs
+	sharing     sharing
 }
 
 var _ database.Driver = (*driver)(nil)
@@ -32,6 +34,7 @@ func (d *driver) role(scope isolation.Scope) string { return d.prefix + scope.Na
 
 func (d *driver) Close() error {
 	d.pool.Close()
+	d.sharing.running.Wait()
 	return nil
 }
 
@@ -58,8 +61,13 @@ func (d *driver) once(ctx context.Context, t trip) ([][]byte, error) {
 }
 
 func (d *driver) Query(ctx context.Context, scope isolation.Scope, s database.Statement) ([]byte, error) {
-	out, err := d.once(ctx, trip{role: d.role(scope), statements: []database.Statement{s}})
+	role := d.role(scope)
+	if text, ok, err := d.ride(ctx, role, s); ok || err != nil {
+		return text, err
+	}
+	out, err := d.once(ctx, trip{role: role, reads: true, statements: []database.Statement{s}})
 	if err != nil {
+		d.costs.forget(s.SQL)
 		return nil, err
 	}
 	return out[0], nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -22,8 +23,17 @@ type trip struct {
 	begin      bool // open a transaction block first
 	inBlock    bool // a block is open, with its role set
 	role       string
+	roles      []string // of each statement, where role is not that of all
 	statements []database.Statement
+	reads      bool // the statements are reads, which may share trips when they are quick
 	unnamed    bool // prepare nothing: DDL
+}
+
+func (t *trip) roleOf(step int) string {
+	if t.roles != nil {
+		return t.roles[step]
+	}
+	return t.role
 }
 
 // sent is one message whose answer is awaited.
@@ -56,31 +66,37 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 		plain("BEGIN")
 	}
 	changes := d.roleChanges.Load()
-	if sql := d.roleSQL(s, t, changes); sql != "" {
-		plain(sql)
+	held, known := s.role, s.known && s.changes == changes
+	if !d.keep {
+		held, known = login, true
 	}
 	fresh := map[string]*prepared{}
 	for i, statement := range t.statements {
-		a := params[i]
+		a, role := params[i], t.roleOf(i)
+		if !t.inBlock && !(known && held == role) {
+			plain(d.roleSQL(role))
+		}
+		held, known = role, true
 		if !d.keep || t.unnamed {
 			p.SendQueryParams(statement.SQL, a.values, a.types, a.formats, textResult)
 			awaited = append(awaited, sent{step: i})
 			continue
 		}
-		known := s.lookup(statement.SQL, a.types)
-		if known == nil {
-			known = fresh[statement.SQL]
+		plan := s.lookup(statement.SQL, a.types)
+		if plan == nil {
+			plan = fresh[statement.SQL]
 		}
-		if known == nil || !slices.Equal(known.types, a.types) {
-			known = &prepared{sql: statement.SQL, name: s.newName(), types: a.types}
-			fresh[statement.SQL] = known
-			p.SendPrepare(known.name, known.sql, known.types)
-			awaited = append(awaited, sent{step: i, prepared: known})
+		if plan == nil || !slices.Equal(plan.types, a.types) {
+			plan = &prepared{sql: statement.SQL, name: s.newName(), types: a.types}
+			fresh[statement.SQL] = plan
+			p.SendPrepare(plan.name, plan.sql, plan.types)
+			awaited = append(awaited, sent{step: i, prepared: plan})
 		}
-		p.SendQueryPrepared(known.name, a.values, a.formats, textResult)
+		p.SendQueryPrepared(plan.name, a.values, a.formats, textResult)
 		awaited = append(awaited, sent{step: i})
 	}
 	s.known = false // until all of it is known to have happened
+	start := time.Now()
 	if err := p.Sync(); err != nil {
 		_ = p.Close()
 		return nil, describe(err, 0)
@@ -93,26 +109,23 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 		return nil, describe(err, max(step, 0))
 	}
 	s.dropped = s.dropped[len(forget):]
-	s.role, s.changes, s.known = t.role, changes, d.keep
+	s.role, s.changes, s.known = held, changes, d.keep
+	if t.reads && len(fresh) == 0 { // what is new to the server is slower than it will be
+		d.costs.note(t.statements, time.Since(start))
+	}
 	return out, nil
 }
 
-// roleSQL sets the role where the connection lacks it. Where connections are not
-// ours to keep, the role lasts as long as the transaction.
-func (d *driver) roleSQL(s *session, t trip, changes uint64) string {
+// roleSQL sets a role. Where connections are not ours to keep, it lasts as long
+// as the transaction.
+func (d *driver) roleSQL(role string) string {
 	switch {
-	case t.inBlock:
-		return ""
-	case !d.keep && t.role == login:
-		return ""
 	case !d.keep:
-		return "SELECT set_config('role', '" + strings.ReplaceAll(t.role, "'", "''") + "', true)"
-	case s.known && s.role == t.role && s.changes == changes:
-		return ""
-	case t.role == login:
+		return "SELECT set_config('role', '" + strings.ReplaceAll(role, "'", "''") + "', true)"
+	case role == login:
 		return "RESET ROLE"
 	default:
-		return `SET ROLE "` + strings.ReplaceAll(t.role, `"`, `""`) + `"`
+		return `SET ROLE "` + strings.ReplaceAll(role, `"`, `""`) + `"`
 	}
 }
 
