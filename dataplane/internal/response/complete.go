@@ -9,6 +9,7 @@ package response
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -323,19 +324,26 @@ func (w *walk) skip() error {
 // AnyNull says that one of these keys is null somewhere in a JSON text, or looks
 // as if it were.
 func AnyNull(data []byte, keys []string) bool {
-	for _, key := range keys {
-		quoted := []byte(`"` + key + `"`)
-		for rest := data; ; {
-			i := bytes.Index(rest, quoted)
-			if i < 0 {
-				break
-			}
-			rest = rest[i+len(quoted):]
-			value, ok := bytes.CutPrefix(bytes.TrimLeft(rest, " "), []byte(":"))
-			if ok && bytes.HasPrefix(bytes.TrimLeft(value, " "), []byte("null")) {
-				return true
-			}
-		}
+	if len(keys) == 0 {
+		return false
 	}
-	return false
+	for at := 0; ; { // nulls are rarer than keys
+		i := bytes.Index(data[at:], []byte("null"))
+		if i < 0 {
+			return false
+		}
+		before, ok := bytes.CutSuffix(bytes.TrimRight(data[:at+i], " "), []byte(":"))
+		if ok && endsWithKey(bytes.TrimRight(before, " "), keys) {
+			return true
+		}
+		at += i + len("null")
+	}
+}
+
+func endsWithKey(data []byte, keys []string) bool {
+	data, ok := bytes.CutSuffix(data, []byte(`"`))
+	return ok && slices.ContainsFunc(keys, func(key string) bool {
+		n := len(data) - len(key)
+		return n > 0 && data[n-1] == '"' && string(data[n:]) == key
+	})
 }
