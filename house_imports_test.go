@@ -41,7 +41,7 @@ var rules = []rule{
 	{"dataplane/internal/executor", append([]string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/planner", "dataplane/internal/response", "tenancy"}, doors...), "the executor runs plans and makes none"},
 	{"dataplane/internal/bulk", append([]string{"dataplane/internal/fault", "tenancy"}, doors...), "bulk data passes by operations and plans"},
 	{"dataplane/internal", append([]string{"tenancy"}, doors...), "a new stage says in this table which stages stand above it"},
-	{"dataplane/internal/transport", []string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/response", "tenancy"}, "transport speaks HTTP; it sees the work only through what it asks for and what it gets"},
+	{"dataplane/internal/transport", []string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/response", "dataplane/coercion", "tenancy"}, "transport speaks HTTP; it sees the work only through what it asks for, with values as coercion reads them, and what it gets"},
 	{"dataplane", append([]string{"dataplane/internal", "tenancy"}, doors...), "the data plane does not know who manages it"},
 
 	{"controlplane/store", []string{"migrations", "tenancy"}, "stores keep what they are given; they don't know what it means"},

@@ -45,11 +45,7 @@ func raw(t testing.TB, text string) map[string]any {
 }
 
 func tryRaw(text string) (vars map[string]any) {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	if d.Decode(&vars) != nil {
-		return nil
-	}
+	vars, _ = ReadVariables(text)
 	return vars
 }
 
@@ -156,9 +152,9 @@ func literalOf(vars map[string]any) (string, bool) {
 	var write func(v any)
 	write = func(v any) {
 		switch v := v.(type) {
-		case map[string]any:
+		case *Given:
 			b.WriteByte('{')
-			for key, value := range v {
+			for key, value := range v.Map() {
 				b.WriteString(key + ": ")
 				write(value)
 				b.WriteByte(' ')

@@ -2,8 +2,6 @@ package coercion
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -29,7 +27,7 @@ func short(s string) string {
 }
 
 // appendJSON prints decoded JSON as compact JSON: numbers as they were written,
-// keys of objects sorted, no escapes that JSON does not ask for.
+// members in their order, no escapes that JSON does not ask for.
 func appendJSON(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -49,14 +47,14 @@ func appendJSON(dst []byte, v any) []byte {
 			dst = appendJSON(dst, item)
 		}
 		return append(dst, ']')
-	case map[string]any:
+	case *Given:
 		dst = append(dst, '{')
-		for i, key := range slices.Sorted(maps.Keys(v)) {
+		for i, name := range v.names {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(AppendQuoted(dst, key), ':')
-			dst = appendJSON(dst, v[key])
+			dst = append(AppendQuoted(dst, name), ':')
+			dst = appendJSON(dst, v.values[name])
 		}
 		return append(dst, '}')
 	default:

@@ -204,14 +204,14 @@ func untyped(v *ast.Value, vars map[string]Value) any {
 		}
 		return list
 	case ast.ObjectValue:
-		object := make(map[string]any, len(v.Children))
+		object := &Given{values: make(map[string]any, len(v.Children))}
 		for _, child := range v.Children {
 			if child.Value.Kind == ast.Variable {
 				if _, sent := vars[child.Value.Raw]; !sent {
 					continue
 				}
 			}
-			object[child.Name] = untyped(child.Value, vars)
+			object.set(child.Name, untyped(child.Value, vars))
 		}
 		return object
 	default:

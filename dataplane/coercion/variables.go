@@ -2,15 +2,13 @@ package coercion
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
 // Variables coerces the variables of a request to the types that the operation
-// declares. raw is what encoding/json decodes with UseNumber. A variable that was
+// declares. raw is what Read makes of them. A variable that was
 // not sent and has no default is not in the result, one that was sent as null is
 // there with nil. Variables that the operation does not declare are ignored.
 func Variables(types Types, op *ast.OperationDefinition, raw map[string]any) (map[string]Value, gqlerror.List) {
@@ -116,24 +114,24 @@ func (c *variable) list(item Ref, v any) Value {
 }
 
 func (c *variable) object(t InputType, v any) Value {
-	given, ok := v.(map[string]any)
+	given, ok := v.(*Given)
 	if !ok {
 		c.invalid(v, `Expected type "`+t.Name+`" to be an object.`)
 		return nil
 	}
-	object := &Object{Fields: make([]Member, 0, len(given))}
-	for _, key := range keys(given) {
+	object := &Object{Fields: make([]Member, 0, len(given.names))}
+	for key, value := range given.sorted() {
 		field, ok := t.Members.Field(key)
 		if !ok {
 			c.invalid(v, `Field "`+short(key)+`" is not defined by type "`+t.Name+`".`)
 			continue
 		}
 		c.enter(step{name: field.Name})
-		object.Fields = append(object.Fields, Member{Name: field.Name, Value: c.value(field.Type, given[key])})
+		object.Fields = append(object.Fields, Member{Name: field.Name, Value: c.value(field.Type, value)})
 		c.leave()
 	}
 	if t.OneOf {
-		if len(given) != 1 {
+		if len(given.names) != 1 {
 			c.invalid(v, `Exactly one key must be specified for OneOf type "`+t.Name+`".`)
 		} else if len(object.Fields) == 1 && object.Fields[0].Value == nil {
 			c.invalid(v, `Field "`+object.Fields[0].Name+`" must be non-null.`)
@@ -141,7 +139,7 @@ func (c *variable) object(t InputType, v any) Value {
 		return object
 	}
 	for field := range t.Members.Expected() {
-		if _, ok := given[field.Name]; ok {
+		if _, ok := given.Get(field.Name); ok {
 			continue
 		}
 		if field.Default == nil {
@@ -156,12 +154,4 @@ func (c *variable) object(t InputType, v any) Value {
 		object.Fields = append(object.Fields, Member{Name: field.Name, Value: value})
 	}
 	return object
-}
-
-// keys are the keys of an object in a fixed order.
-func keys(object map[string]any) []string {
-	list := make([]string, 0, len(object))
-	list = slices.AppendSeq(list, maps.Keys(object))
-	slices.Sort(list)
-	return list
 }

@@ -2,11 +2,11 @@ package dataplanetest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 
+	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/internal/planner"
 )
@@ -36,9 +36,8 @@ func Statements(t testing.TB, c Context, p *Project, r Request) string {
 func (p *Project) planFor(c Context, r Request, namespace string) (*planner.Plan, error) {
 	request := operation.Request{Query: r.Query, OperationName: r.OperationName}
 	if len(bytes.TrimSpace(r.Variables)) > 0 {
-		d := json.NewDecoder(bytes.NewReader(r.Variables))
-		d.UseNumber()
-		if err := d.Decode(&request.Variables); err != nil {
+		var err error
+		if request.Variables, err = coercion.ReadVariables(string(r.Variables)); err != nil {
 			return nil, err
 		}
 	}

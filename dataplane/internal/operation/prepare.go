@@ -17,7 +17,7 @@ import (
 type Request struct {
 	Query         string
 	OperationName string
-	Variables     map[string]any // as encoding/json decodes them with UseNumber; nil when not given
+	Variables     map[string]any // as coercion.Read reads them; nil when not given
 }
 
 // Prepared is a request that can be planned and executed.

@@ -1,12 +1,14 @@
 package planner_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/dialect"
@@ -83,12 +85,12 @@ func TestStatementsHoldNoValue(t *testing.T) {
 		value := "Zq" + rapid.StringMatching(`[a-zA-Z0-9'";\\$\-\pL]{1,20}`).Draw(t, "value")
 		text := rapid.SampledFrom(documents).Draw(t, "document")
 		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
-		request := operation.Request{Query: strings.ReplaceAll(text, "VALUE", quoted), Variables: map[string]any{
+		request := operation.Request{Query: strings.ReplaceAll(text, "VALUE", quoted), Variables: sent(map[string]any{
 			"v": value, "f": map[string]any{"title_starts_with": value, "OR": []any{map[string]any{"title": value}}},
-		}}
-		other := operation.Request{Query: strings.ReplaceAll(text, "VALUE", `"other"`), Variables: map[string]any{
+		})}
+		other := operation.Request{Query: strings.ReplaceAll(text, "VALUE", `"other"`), Variables: sent(map[string]any{
 			"v": "o", "f": map[string]any{"title_starts_with": "o", "OR": []any{map[string]any{"title": "o"}}},
-		}}
+		})}
 		for name, d := range dialects {
 			target := planner.Target{Dialect: d, Namespace: "p"}
 			a, b := plan(t, cache, s, request, target), plan(t, cache, s, other, target)
@@ -128,13 +130,26 @@ func plan(t interface{ Fatal(...any) }, cache *operation.Cache, s *compiledschem
 	return steps(p)
 }
 
+// sent is how variables look after they were sent.
+func sent(variables map[string]any) map[string]any {
+	text, err := json.Marshal(variables)
+	if err != nil {
+		panic(err)
+	}
+	variables, err = coercion.ReadVariables(string(text))
+	if err != nil {
+		panic(err)
+	}
+	return variables
+}
+
 // A variable's shape chooses the plan: what differs in structure must not share
 // one, what differs in scalars must.
 func TestShape(t *testing.T) {
 	s := schema(t, blog)
 	cache := operation.NewCache(operation.DefaultLimits(), 8<<20)
 	shape := func(query string, variables map[string]any) string {
-		p, err := cache.Prepare(s, operation.Request{Query: query, Variables: variables})
+		p, err := cache.Prepare(s, operation.Request{Query: query, Variables: sent(variables)})
 		if err != nil {
 			t.Fatal(err)
 		}

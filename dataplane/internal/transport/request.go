@@ -2,13 +2,14 @@ package transport
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
 )
@@ -19,8 +20,7 @@ type element struct {
 	fault   *fault.Fault
 }
 
-// errNotJSON says that the body is no JSON at all: not well-formed, not UTF-8,
-// or with a key twice in one object.
+// errNotJSON says that the body is no JSON at all: not well-formed, or not UTF-8.
 var errNotJSON = errors.New("the request body is not valid JSON")
 
 // errWrongForm says that the body is JSON, but no request (data-api §10.1).
@@ -30,6 +30,9 @@ var errWrongForm = errors.New("the request body is neither a request nor a list 
 // error is errNotJSON or a *fault.Fault that stands for the whole body. d reads
 // the body.
 func readCall(d *jsontext.Decoder, body []byte) (one element, batch []element, err error) {
+	if !utf8.Valid(body) {
+		return element{}, nil, errNotJSON
+	}
 	switch d.PeekKind() {
 	case '{':
 		one, err = readElement(d)
@@ -148,11 +151,11 @@ func readElement(d *jsontext.Decoder) (element, error) {
 func readVariables(d *jsontext.Decoder) (map[string]any, *fault.Fault, error) {
 	switch d.PeekKind() {
 	case '{':
-		v, err := readValue(d)
+		v, err := coercion.Read(d)
 		if err != nil {
 			return nil, nil, err
 		}
-		return v.(map[string]any), nil, nil
+		return v.(*coercion.Given).Map(), nil, nil
 	case '"':
 		t, err := d.ReadToken()
 		if err != nil {
@@ -169,60 +172,9 @@ func parseVariables(text string) (map[string]any, *fault.Fault) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	d := jsontext.NewDecoder(strings.NewReader(text))
-	v, err := readValue(d)
+	variables, err := coercion.ReadVariables(text)
 	if err == nil {
-		if _, err = d.ReadToken(); errors.Is(err, io.EOF) {
-			variables, _ := v.(map[string]any)
-			return variables, nil
-		}
+		return variables, nil
 	}
 	return nil, fault.New(fault.VariablesUnparsed, "Variables could not be parsed as json: %s", shown([]byte(text)))
-}
-
-// readValue reads any value; numbers keep their text.
-func readValue(d *jsontext.Decoder) (any, error) {
-	t, err := d.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch t.Kind() {
-	case 't':
-		return true, nil
-	case 'f':
-		return false, nil
-	case '"':
-		return t.String(), nil
-	case '0':
-		return json.Number(t.String()), nil
-	case '[':
-		list := []any{}
-		for d.PeekKind() != ']' {
-			v, err := readValue(d)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		_, err := d.ReadToken()
-		return list, err
-	case '{':
-		object := map[string]any{}
-		for d.PeekKind() != '}' {
-			key, err := d.ReadToken()
-			if err != nil {
-				return nil, err
-			}
-			name := key.String()
-			v, err := readValue(d)
-			if err != nil {
-				return nil, err
-			}
-			object[name] = v
-		}
-		_, err := d.ReadToken()
-		return object, err
-	default: // null
-		return nil, nil
-	}
 }

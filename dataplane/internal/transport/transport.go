@@ -20,6 +20,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/errgroup"
 
+	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/internal/response"
@@ -170,7 +171,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	}
 	defer b.release()
 	text := b.Bytes()
-	b.decoder.Reset(&b.Buffer)
+	b.decoder.Reset(&b.Buffer, coercion.Lenient)
 	one, batch, err := readCall(&b.decoder, text)
 	if err != nil {
 		var f *fault.Fault
