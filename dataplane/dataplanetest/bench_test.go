@@ -119,8 +119,13 @@ func (d *discard) WriteHeader(status int) { d.status = status }
 // what is allocated is the server's.
 func post(b *testing.B, p *Project, body func(i int) []byte) {
 	b.Helper()
+	postTo(b, p.Handler, "/simple/v1/"+string(p.ID), body)
+}
+
+func postTo(b *testing.B, h http.Handler, path string, body func(i int) []byte) {
+	b.Helper()
 	reader := bytes.NewReader(nil)
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "/simple/v1/"+string(p.ID), io.NopCloser(reader))
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, path, io.NopCloser(reader))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -134,7 +139,7 @@ func post(b *testing.B, p *Project, body func(i int) []byte) {
 		request.ContentLength = int64(len(text))
 		clear(w.header)
 		w.status = 0
-		p.Handler.ServeHTTP(w, request)
+		h.ServeHTTP(w, request)
 		if w.status != http.StatusOK {
 			b.Fatalf("status %d", w.status)
 		}
