@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"icehouse/dataplane/coercion"
 	"icehouse/tenancy"
 )
 
@@ -19,7 +20,7 @@ type request struct {
 	id            string
 	query         string
 	operationName string
-	variables     map[string]any
+	variables     *coercion.Given
 	token         string
 }
 
@@ -134,7 +135,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) (req request, status 
 }
 
 // variables reads an object, or the text of one; the empty text is none.
-func variables(raw json.RawMessage) (map[string]any, error) {
+func variables(raw json.RawMessage) (*coercion.Given, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 0 && raw[0] == '"' {
 		var text string
@@ -143,19 +144,14 @@ func variables(raw json.RawMessage) (map[string]any, error) {
 		}
 		raw = []byte(strings.TrimSpace(text))
 	}
-	if len(raw) == 0 {
+	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
-	var values map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if err := decoder.Decode(&values); err != nil {
+	given, err := coercion.ReadVariables(string(raw))
+	if err != nil || given == nil {
 		return nil, errors.New("the variables are not a JSON object")
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is text after the variables")
-	}
-	return values, nil
+	return given, nil
 }
 
 // bearer is the token of the Authorization header, or of the session cookie.

@@ -35,7 +35,7 @@ func operation(t testing.TB, query string) *ast.OperationDefinition {
 	return doc.Operations[0]
 }
 
-func raw(t testing.TB, text string) map[string]any {
+func raw(t testing.TB, text string) *Given {
 	t.Helper()
 	vars := tryRaw(text)
 	if vars == nil {
@@ -44,7 +44,7 @@ func raw(t testing.TB, text string) map[string]any {
 	return vars
 }
 
-func tryRaw(text string) (vars map[string]any) {
+func tryRaw(text string) (vars *Given) {
 	vars, _ = ReadVariables(text)
 	return vars
 }
@@ -143,8 +143,8 @@ func TestVariablesAsTheReferenceImplementation(t *testing.T) {
 
 // literalOf writes decoded JSON as a GraphQL literal; false for what has no
 // literal of the same meaning.
-func literalOf(vars map[string]any) (string, bool) {
-	v, sent := vars["v"]
+func literalOf(vars *Given) (string, bool) {
+	v, sent := vars.Get("v")
 	if !sent {
 		return "", false
 	}
@@ -154,7 +154,7 @@ func literalOf(vars map[string]any) (string, bool) {
 		switch v := v.(type) {
 		case *Given:
 			b.WriteByte('{')
-			for key, value := range v.Map() {
+			for key, value := range v.All() {
 				b.WriteString(key + ": ")
 				write(value)
 				b.WriteByte(' ')

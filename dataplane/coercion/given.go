@@ -13,37 +13,84 @@ import (
 )
 
 // Given is a JSON object as a client wrote it. A name that is there twice stands
-// where it stood first, with the value it had last, as in JavaScript.
+// where it stood first, with the value it had last, as in JavaScript. A nil *Given
+// is empty.
 type Given struct {
-	names  []string
-	values map[string]any
+	members []member
+	places  map[string]int // in members; nil while there are few
 }
+
+type member struct {
+	name  string
+	value any
+}
+
+// few is how many members are looked through one by one.
+const few = 16
 
 // Get looks a member up.
 func (g *Given) Get(name string) (any, bool) {
-	v, ok := g.values[name]
-	return v, ok
-}
-
-// Map gives the members without their order.
-func (g *Given) Map() map[string]any { return g.values }
-
-func (g *Given) set(name string, v any) {
-	if _, again := g.values[name]; !again {
-		g.names = append(g.names, name)
+	if i := g.place(name); i >= 0 {
+		return g.members[i].value, true
 	}
-	g.values[name] = v
+	return nil, false
 }
 
-// sorted gives the members in an order that does not depend on the client.
-func (g *Given) sorted() iter.Seq2[string, any] {
+// All gives the members in their order.
+func (g *Given) All() iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
-		for _, name := range slices.Sorted(slices.Values(g.names)) {
-			if !yield(name, g.values[name]) {
+		for i := range g.len() {
+			if !yield(g.members[i].name, g.members[i].value) {
 				return
 			}
 		}
 	}
+}
+
+func (g *Given) len() int {
+	if g == nil {
+		return 0
+	}
+	return len(g.members)
+}
+
+func (g *Given) place(name string) int {
+	if g.len() == 0 {
+		return -1
+	}
+	if g.places != nil {
+		if i, ok := g.places[name]; ok {
+			return i
+		}
+		return -1
+	}
+	return slices.IndexFunc(g.members, func(m member) bool { return m.name == name })
+}
+
+func (g *Given) set(name string, v any) {
+	if i := g.place(name); i >= 0 {
+		g.members[i].value = v
+		return
+	}
+	g.members = append(g.members, member{name, v})
+	switch n := len(g.members); {
+	case g.places != nil:
+		g.places[name] = n - 1
+	case n > few:
+		g.places = make(map[string]int, 2*n)
+		for i := range g.members {
+			g.places[g.members[i].name] = i
+		}
+	}
+}
+
+// sorted gives the members in an order that does not depend on the client.
+func (g *Given) sorted() []member {
+	byName := func(a, b member) int { return strings.Compare(a.name, b.name) }
+	if slices.IsSortedFunc(g.members, byName) {
+		return g.members
+	}
+	return slices.SortedFunc(slices.Values(g.members), byName)
 }
 
 // Lenient makes a decoder read what JavaScript reads: a name may be twice in an
@@ -52,7 +99,7 @@ var Lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.Allo
 
 // ReadVariables reads variables that are written as a text; nil when it holds
 // another JSON value than an object.
-func ReadVariables(text string) (map[string]any, error) {
+func ReadVariables(text string) (*Given, error) {
 	d := jsontext.NewDecoder(strings.NewReader(text), Lenient)
 	v, err := Read(d)
 	if err != nil {
@@ -61,10 +108,8 @@ func ReadVariables(text string) (map[string]any, error) {
 	if _, err = d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one value")
 	}
-	if given, ok := v.(*Given); ok {
-		return given.values, nil
-	}
-	return nil, nil
+	given, _ := v.(*Given)
+	return given, nil
 }
 
 // Read reads one JSON value: nil, bool, string, json.Number with the number's own
@@ -95,7 +140,7 @@ func Read(d *jsontext.Decoder) (any, error) {
 		_, err := d.ReadToken()
 		return list, err
 	case '{':
-		object := &Given{values: map[string]any{}}
+		object := &Given{}
 		for d.PeekKind() != '}' {
 			key, err := d.ReadToken()
 			if err != nil {

@@ -49,12 +49,12 @@ func appendJSON(dst []byte, v any) []byte {
 		return append(dst, ']')
 	case *Given:
 		dst = append(dst, '{')
-		for i, name := range v.names {
+		for i := range v.members {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(AppendQuoted(dst, name), ':')
-			dst = appendJSON(dst, v.values[name])
+			dst = append(AppendQuoted(dst, v.members[i].name), ':')
+			dst = appendJSON(dst, v.members[i].value)
 		}
 		return append(dst, '}')
 	default:

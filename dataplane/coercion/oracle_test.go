@@ -94,12 +94,12 @@ func FuzzVariables(f *testing.F) {
 		if !strings.HasPrefix(text, "{") {
 			return
 		}
-		var vars map[string]any
-		if vars = tryRaw(text); vars == nil {
+		vars := tryRaw(text)
+		if vars == nil {
 			return
 		}
 		values, errs := Variables(types, op, vars)
-		if _, sent := vars["v"]; len(errs) == 0 && sent {
+		if _, sent := vars.Get("v"); len(errs) == 0 && sent {
 			if _, ok := values["v"]; !ok {
 				t.Errorf("%s is lost", text)
 			}

@@ -29,7 +29,7 @@ func scalarFromJSON(name string, v any) (Value, refusal) {
 		return nil, refusal("Float cannot represent non numeric value: " + inspect(v))
 	case "String", "Password":
 		if s, ok := v.(string); ok {
-			return text(name, s)
+			return v, checkText(name, s)
 		}
 		return nil, refusal(name + " cannot represent a non string value: " + inspect(v))
 	case "Boolean":
@@ -38,11 +38,11 @@ func scalarFromJSON(name string, v any) (Value, refusal) {
 		}
 		return nil, refusal("Boolean cannot represent a non boolean value: " + inspect(v))
 	case "ID":
-		switch v := v.(type) {
+		switch given := v.(type) {
 		case string:
-			return text(name, v)
+			return v, checkText(name, given)
 		case json.Number:
-			return idFromNumber(string(v))
+			return idFromNumber(string(given))
 		}
 		return nil, refusal("ID cannot represent value: " + inspect(v))
 	case "DateTime":
@@ -88,7 +88,7 @@ func scalarFromLiteral(name string, v *ast.Value, vars map[string]Value) (Value,
 		if !isString {
 			return nil, refusal(name + " cannot represent a non string value: " + v.String())
 		}
-		return text(name, v.Raw)
+		return v.Raw, checkText(name, v.Raw)
 	case "Boolean":
 		if v.Kind != ast.BooleanValue {
 			return nil, refusal("Boolean cannot represent a non boolean value: " + v.String())
@@ -98,7 +98,7 @@ func scalarFromLiteral(name string, v *ast.Value, vars map[string]Value) (Value,
 		if !isString && v.Kind != ast.IntValue {
 			return nil, refusal("ID cannot represent a non-string and non-integer value: " + v.String())
 		}
-		return text(name, v.Raw)
+		return v.Raw, checkText(name, v.Raw)
 	case "DateTime":
 		if isString {
 			if t, ok := ParseDateTime(v.Raw); ok {
@@ -169,14 +169,14 @@ func idFromNumber(number string) (Value, refusal) {
 }
 
 // text refuses what no database stores as text.
-func text(scalar, s string) (Value, refusal) {
+func checkText(scalar, s string) refusal {
 	if strings.IndexByte(s, 0) >= 0 {
-		return nil, refusal(scalar + " cannot contain the character NUL (U+0000)")
+		return refusal(scalar + " cannot contain the character NUL (U+0000)")
 	}
 	if !utf8.ValidString(s) {
-		return nil, refusal(scalar + " is not valid Unicode text")
+		return refusal(scalar + " is not valid Unicode text")
 	}
-	return s, ""
+	return ""
 }
 
 func jsonText(s string) (Value, refusal) {
@@ -204,7 +204,7 @@ func untyped(v *ast.Value, vars map[string]Value) any {
 		}
 		return list
 	case ast.ObjectValue:
-		object := &Given{values: make(map[string]any, len(v.Children))}
+		object := &Given{}
 		for _, child := range v.Children {
 			if child.Value.Kind == ast.Variable {
 				if _, sent := vars[child.Value.Raw]; !sent {

@@ -11,7 +11,7 @@ import (
 // declares. raw is what Read makes of them. A variable that was
 // not sent and has no default is not in the result, one that was sent as null is
 // there with nil. Variables that the operation does not declare are ignored.
-func Variables(types Types, op *ast.OperationDefinition, raw map[string]any) (map[string]Value, gqlerror.List) {
+func Variables(types Types, op *ast.OperationDefinition, raw *Given) (map[string]Value, gqlerror.List) {
 	if len(op.VariableDefinitions) == 0 {
 		return nil, nil
 	}
@@ -24,7 +24,7 @@ func Variables(types Types, op *ast.OperationDefinition, raw map[string]any) (ma
 			c.refuse(fmt.Sprintf(`Variable "$%s" expected value of type "%s" which cannot be used as an input type.`, def.Variable, ref))
 			continue
 		}
-		sent, ok := raw[def.Variable]
+		sent, ok := raw.Get(def.Variable)
 		switch {
 		case !ok && def.DefaultValue != nil:
 			value, err := Literal(types, def.Type, def.DefaultValue, nil)
@@ -119,19 +119,19 @@ func (c *variable) object(t InputType, v any) Value {
 		c.invalid(v, `Expected type "`+t.Name+`" to be an object.`)
 		return nil
 	}
-	object := &Object{Fields: make([]Member, 0, len(given.names))}
-	for key, value := range given.sorted() {
-		field, ok := t.Members.Field(key)
+	object := &Object{Fields: make([]Member, 0, given.len())}
+	for _, m := range given.sorted() {
+		field, ok := t.Members.Field(m.name)
 		if !ok {
-			c.invalid(v, `Field "`+short(key)+`" is not defined by type "`+t.Name+`".`)
+			c.invalid(v, `Field "`+short(m.name)+`" is not defined by type "`+t.Name+`".`)
 			continue
 		}
 		c.enter(step{name: field.Name})
-		object.Fields = append(object.Fields, Member{Name: field.Name, Value: c.value(field.Type, value)})
+		object.Fields = append(object.Fields, Member{Name: field.Name, Value: c.value(field.Type, m.value)})
 		c.leave()
 	}
 	if t.OneOf {
-		if len(given.names) != 1 {
+		if given.len() != 1 {
 			c.invalid(v, `Exactly one key must be specified for OneOf type "`+t.Name+`".`)
 		} else if len(object.Fields) == 1 && object.Fields[0].Value == nil {
 			c.invalid(v, `Field "`+object.Fields[0].Name+`" must be non-null.`)

@@ -17,7 +17,7 @@ import (
 type Request struct {
 	Query         string
 	OperationName string
-	Variables     map[string]any // as coercion.Read reads them; nil when not given
+	Variables     *coercion.Given // nil when not given
 }
 
 // Prepared is a request that can be planned and executed.
@@ -166,7 +166,7 @@ func (c *Cache) document(schema *compiledschema.Schema, r Request) (known, error
 	return known{d, literals}, nil
 }
 
-func (p *Prepared) variables(raw map[string]any) error {
+func (p *Prepared) variables(raw *coercion.Given) error {
 	op := p.Document.Operation
 	if len(op.VariableDefinitions) == 0 {
 		return nil

@@ -25,7 +25,8 @@ import (
 type Binding struct {
 	Prepared *operation.Prepared
 	Now      time.Time // of the request, UTC, whole milliseconds
-	ids      []string
+	ids      []any     // new ids
+	now      any       // Now
 }
 
 // LiteralError says that a literal of the text is no value of the type that its
@@ -62,9 +63,21 @@ func (b *Binding) CheckLiterals(p *Plan) error {
 
 func (b *Binding) checkLiterals(params []Param) error {
 	for i := range params {
-		switch params[i].Source.kind {
-		case fromLiteral, fromItems, fromConstant:
-			if _, err := b.resolve(&params[i], params[i].Source); err != nil {
+		if err := b.checkSource(&params[i], &params[i].Source); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Binding) checkSource(p *Param, s *Source) error {
+	switch s.kind {
+	case fromLiteral, fromConstant:
+		_, err := b.resolve(p, *s)
+		return err
+	case fromItems:
+		for i := range s.items {
+			if err := b.checkSource(p, &s.items[i]); err != nil {
 				return err
 			}
 		}
@@ -123,7 +136,7 @@ func checkID(v any) (any, error) {
 	if !tenancy.ValidNodeID(id) {
 		return nil, fault.New(fault.MalformedID, "The given id '%s' is invalid.", id)
 	}
-	return id, nil
+	return v, nil
 }
 
 // listArg makes a typed slice: []string, []int64, []float64, []bool or
@@ -160,7 +173,7 @@ func (b *Binding) listArg(p *Param, v any) (any, error) {
 		}
 		switch {
 		case p.conv == nodeID:
-			if _, err := checkID(s); err != nil {
+			if _, err := checkID(item); err != nil {
 				return nil, err
 			}
 		case p.Type.Kind == relational.ArgFold:
@@ -213,7 +226,10 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 		}
 		return b.ids[s.number], nil
 	case fromClock:
-		return b.Now, nil
+		if b.now == nil {
+			b.now = b.Now
+		}
+		return b.now, nil
 	case fromItems:
 		items := make([]any, 0, len(s.items))
 		for _, item := range s.items {

@@ -131,16 +131,16 @@ func plan(t interface{ Fatal(...any) }, cache *operation.Cache, s *compiledschem
 }
 
 // sent is how variables look after they were sent.
-func sent(variables map[string]any) map[string]any {
+func sent(variables map[string]any) *coercion.Given {
 	text, err := json.Marshal(variables)
 	if err != nil {
 		panic(err)
 	}
-	variables, err = coercion.ReadVariables(string(text))
+	given, err := coercion.ReadVariables(string(text))
 	if err != nil {
 		panic(err)
 	}
-	return variables
+	return given
 }
 
 // A variable's shape chooses the plan: what differs in structure must not share

@@ -148,14 +148,15 @@ func readElement(d *jsontext.Decoder) (element, error) {
 }
 
 // readVariables takes an object, or a text that holds one. All else is none.
-func readVariables(d *jsontext.Decoder) (map[string]any, *fault.Fault, error) {
+func readVariables(d *jsontext.Decoder) (*coercion.Given, *fault.Fault, error) {
 	switch d.PeekKind() {
 	case '{':
 		v, err := coercion.Read(d)
 		if err != nil {
 			return nil, nil, err
 		}
-		return v.(*coercion.Given).Map(), nil, nil
+		given, _ := v.(*coercion.Given)
+		return given, nil, nil
 	case '"':
 		t, err := d.ReadToken()
 		if err != nil {
@@ -168,7 +169,7 @@ func readVariables(d *jsontext.Decoder) (map[string]any, *fault.Fault, error) {
 	}
 }
 
-func parseVariables(text string) (map[string]any, *fault.Fault) {
+func parseVariables(text string) (*coercion.Given, *fault.Fault) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}

@@ -40,7 +40,7 @@ func (echo) Bulk(_ context.Context, c Caller, a BulkAction, body func() ([]byte,
 
 func (echo) Execute(_ context.Context, c Caller, r operation.Request) Answer {
 	var keys []string
-	for k, v := range r.Variables {
+	for k, v := range r.Variables.All() {
 		keys = append(keys, fmt.Sprintf("%s=%v", k, v))
 	}
 	sort.Strings(keys)
