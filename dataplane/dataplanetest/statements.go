@@ -27,7 +27,7 @@ func Statements(t testing.TB, c Context, p *Project, r Request) string {
 	}
 	var out strings.Builder
 	for _, step := range allSteps(plan) {
-		out.WriteString(step.Statement.SQL)
+		out.WriteString(step.Statement.String())
 		out.WriteString("\n\n")
 	}
 	return strings.TrimSuffix(out.String(), "\n")

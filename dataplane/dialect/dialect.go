@@ -7,25 +7,45 @@
 // migrationplan renders schema changes.
 package dialect
 
-import "icehouse/dataplane/relational"
+import (
+	"strings"
+
+	"icehouse/dataplane/relational"
+)
 
 // Statement is one rendered statement.
 type Statement struct {
 	SQL  string
 	Args []relational.ArgType
-	// Returns says that the statement returns one row: its columns, one after
-	// another, are the JSON text (a null column is the word null). Guard and
-	// Require statements return nothing to their caller.
+	// Returns says that the statement returns one row: its columns, with Around
+	// them, are the JSON text (a null column is the word null). Guard and Require
+	// statements return nothing to their caller.
 	Returns bool
 	// Writes says that the statement changes rows. One that also Returns may
 	// find no row to change, and returns nothing then.
 	Writes bool
-	// Before and After are constant text around what the statement returns. Where
-	// they are given the statement may find no row, which stands for null.
-	Before, After string
+	// Around are the constant texts before, between and behind the columns. A read
+	// with one column may find no row, which stands for null.
+	Around []string
 	// Check marks Guard and Require statements: the driver fails with
 	// GuardFailed or RequireFailed as the statement's own convention says.
 	Check Check
+}
+
+// Text is the constant text before column i, or behind the last one.
+func (s *Statement) Text(i int) string {
+	if i < len(s.Around) {
+		return s.Around[i]
+	}
+	return ""
+}
+
+// String is for people: the SQL, and the text around its columns.
+func (s Statement) String() string {
+	if len(s.Around) == 0 {
+		return s.SQL
+	}
+	return s.SQL + "\n-- " + strings.Join(s.Around, "…")
 }
 
 // Check is what a statement checks.

@@ -42,9 +42,9 @@ func render(d dialect.Dialect, c dialecttest.Case) string {
 	var sql []string
 	switch {
 	case c.Query != nil:
-		sql = append(sql, d.Query("acme", c.Query).SQL)
+		sql = append(sql, d.Query("acme", c.Query).String())
 	case c.Change != nil:
-		sql = append(sql, d.Change("acme", c.Change).SQL)
+		sql = append(sql, d.Change("acme", c.Change).String())
 	}
 	for _, s := range c.Schema {
 		sql = append(sql, d.Schema("acme", s)...)

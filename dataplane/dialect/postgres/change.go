@@ -15,17 +15,20 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 	e := engine{namespace}
 	switch c := change.(type) {
 	case *relational.Insert:
-		return dialect.Statement{SQL: e.insert(sqlgen.New(e, c.Args), c), Args: c.Args, Writes: true, Returns: c.Returning != nil}
+		sql, around := e.insert(sqlgen.New(e, c.Args), c)
+		return write(sql, around, c.Args)
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
-		return dialect.Statement{Args: c.Args, Writes: true, Returns: c.Returning != nil, SQL: g.Update(c, func(a relational.Assignment) string {
+		sql, around := g.Update(c, func(a relational.Assignment) string {
 			if a.Append {
 				return appended(g, a)
 			}
 			return e.stored(g, a.Column, a.Value)
-		})}
+		})
+		return write(sql, around, c.Args)
 	case *relational.Delete:
-		return dialect.Statement{SQL: sqlgen.New(e, c.Args).Delete(c), Args: c.Args, Writes: true, Returns: c.Returning != nil}
+		sql, around := sqlgen.New(e, c.Args).Delete(c)
+		return write(sql, around, c.Args)
 	case *relational.Guard:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Check: dialect.GuardCheck,
@@ -71,9 +74,13 @@ func (e engine) hold(g *sqlgen.Generator, c *relational.Hold) string {
 	return "SELECT 1 FROM " + e.Table(c.Table) + " AS t WHERE " + id + " IN (" + ids + ") ORDER BY " + id + " FOR NO KEY UPDATE"
 }
 
+func write(sql string, around []string, args []relational.ArgType) dialect.Statement {
+	return dialect.Statement{SQL: sql, Around: around, Args: args, Writes: true, Returns: around != nil}
+}
+
 // insert writes rows. With Each, the lists are unrolled side by side and the
 // other arguments repeat.
-func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
+func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) (sql string, around []string) {
 	lists, names := unrolled(g, i)
 	values := make([]string, len(i.Values))
 	for n, v := range i.Values {
@@ -83,7 +90,7 @@ func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
 			values[n] = e.stored(g, i.Columns[n], v)
 		}
 	}
-	sql := g.InsertInto(i)
+	sql = g.InsertInto(i)
 	if len(lists) > 0 {
 		columns := make([]string, len(lists))
 		args := make([]string, len(lists))
@@ -97,7 +104,7 @@ func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
 	if i.IgnoreExisting {
 		sql += " ON CONFLICT DO NOTHING"
 	}
-	return sql + g.Returning(i)
+	return g.Returning(sql, i)
 }
 
 // unrolled finds the list arguments of an insertion, each once.

@@ -13,10 +13,8 @@ var _ dialect.Dialect = Dialect{}
 
 // Query renders a read.
 func (Dialect) Query(namespace string, q *relational.Query) dialect.Statement {
-	if sql, before, after, ok := sqlgen.New(engine{namespace}, q.Args).Alone(q); ok {
-		return dialect.Statement{SQL: sql, Before: before, After: after, Args: q.Args, Returns: true}
-	}
-	return dialect.Statement{SQL: sqlgen.New(engine{namespace}, q.Args).Query(q), Args: q.Args, Returns: true}
+	sql, around := sqlgen.New(engine{namespace}, q.Args).Query(q)
+	return dialect.Statement{SQL: sql, Around: around, Args: q.Args, Returns: true}
 }
 
 // ConstraintName is the name that a violation reports.

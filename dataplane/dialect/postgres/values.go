@@ -59,6 +59,8 @@ func (engine) Output(expr string, k relational.Kind) string {
 	return expr
 }
 
+func (engine) Piece(value string) string { return "to_json(" + value + ")" }
+
 func (engine) Literal(json string) string { return sqlgen.Text(json) + "::json" }
 
 // A row type has at most 1,600 columns with names of at most 63 bytes; it is the

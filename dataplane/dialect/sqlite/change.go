@@ -14,17 +14,20 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 	e := engine{}
 	switch c := change.(type) {
 	case *relational.Insert:
-		return dialect.Statement{SQL: e.insert(sqlgen.New(e, c.Args), c), Args: c.Args, Writes: true, Returns: c.Returning != nil}
+		sql, around := e.insert(sqlgen.New(e, c.Args), c)
+		return write(sql, around, c.Args)
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
-		return dialect.Statement{Args: c.Args, Writes: true, Returns: c.Returning != nil, SQL: g.Update(c, func(a relational.Assignment) string {
+		sql, around := g.Update(c, func(a relational.Assignment) string {
 			if a.Append {
 				return appended(g, a)
 			}
 			return stored(g, a.Value)
-		})}
+		})
+		return write(sql, around, c.Args)
 	case *relational.Delete:
-		return dialect.Statement{SQL: sqlgen.New(e, c.Args).Delete(c), Args: c.Args, Writes: true, Returns: c.Returning != nil}
+		sql, around := sqlgen.New(e, c.Args).Delete(c)
+		return write(sql, around, c.Args)
 	case *relational.Guard:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Check: dialect.GuardCheck,
@@ -38,6 +41,10 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 	return dialect.Statement{SQL: "SELECT 0", Check: dialect.GuardCheck}
 }
 
+func write(sql string, around []string, args []relational.ArgType) dialect.Statement {
+	return dialect.Statement{SQL: sql, Around: around, Args: args, Writes: true, Returns: around != nil}
+}
+
 // appended joins two arrays where one closes and the other opens.
 func appended(g *sqlgen.Generator, a relational.Assignment) string {
 	old, more := sqlgen.Quote(a.Column.Name), g.Arg(a.Value)
@@ -48,7 +55,7 @@ func appended(g *sqlgen.Generator, a relational.Assignment) string {
 // insert writes rows. With Each, the lists are unrolled side by side and the
 // other arguments repeat. The lists are materialised, so that the engine finds
 // their elements by an index that it makes.
-func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
+func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) (sql string, around []string) {
 	var lists []relational.Arg
 	place := map[relational.Arg]string{}
 	values := make([]string, len(i.Values))
@@ -64,7 +71,7 @@ func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
 		}
 		values[n] = element(place[v]+".value", t)
 	}
-	sql := g.InsertInto(i)
+	sql = g.InsertInto(i)
 	if len(lists) == 0 {
 		sql += " VALUES (" + strings.Join(values, ", ") + ")"
 	} else {
@@ -83,7 +90,7 @@ func (e engine) insert(g *sqlgen.Generator, i *relational.Insert) string {
 	if i.IgnoreExisting {
 		sql += " ON CONFLICT DO NOTHING"
 	}
-	return sql + g.Returning(i)
+	return g.Returning(sql, i)
 }
 
 func stored(g *sqlgen.Generator, v relational.Arg) string {

@@ -46,6 +46,8 @@ func (engine) Output(expr string, k relational.Kind) string {
 	}
 }
 
+func (engine) Piece(value string) string { return value }
+
 func (engine) Literal(json string) string { return sqlgen.Text(json) }
 
 // maxMembers keeps a call at two arguments a member, and two braces, below the

@@ -98,11 +98,11 @@ func TestStatementsHoldNoValue(t *testing.T) {
 				t.Fatalf("%s: %d statements for one value, %d for another", name, len(a), len(b))
 			}
 			for i := range a {
-				if a[i].Statement.SQL != b[i].Statement.SQL {
-					t.Fatalf("%s: the statement depends on the value:\n%s\n%s", name, a[i].Statement.SQL, b[i].Statement.SQL)
+				if a[i].Statement.String() != b[i].Statement.String() {
+					t.Fatalf("%s: the statement depends on the value:\n%s\n%s", name, a[i].Statement, b[i].Statement)
 				}
-				if strings.Contains(a[i].Statement.SQL, value) {
-					t.Fatalf("%s: the statement holds %q:\n%s", name, value, a[i].Statement.SQL)
+				if strings.Contains(a[i].Statement.String(), value) {
+					t.Fatalf("%s: the statement holds %q:\n%s", name, value, a[i].Statement)
 				}
 				if len(a[i].Params) != len(a[i].Statement.Args) {
 					t.Fatalf("%s: %d parameters for %d arguments", name, len(a[i].Params), len(a[i].Statement.Args))

@@ -161,30 +161,34 @@ func (d *driver) collect(p *pgconn.Pipeline, s *session, awaited []sent, t trip)
 }
 
 // text joins the columns of the first row, the pieces of one JSON text, and what
-// stands around it. The bytes are a copy; what the connection read them into is
+// stands around them. The bytes are a copy; what the connection read them into is
 // used again.
 func text(r *pgconn.ResultReader, s database.Statement) []byte {
 	var out []byte
 	for r.NextRow() {
-		if out != nil {
-			continue
+		if out == nil {
+			out = join(r.Values(), &s)
 		}
-		size := len(s.Before) + len(s.After)
-		for _, v := range r.Values() {
-			size += max(len(v), len("null"))
-		}
-		out = append(make([]byte, 0, size), s.Before...)
-		for _, v := range r.Values() {
-			if v == nil {
-				out = append(out, "null"...)
-			} else {
-				out = append(out, v...)
-			}
-		}
-		out = append(out, s.After...)
 	}
-	if out == nil && s.After != "" {
-		out = append(append(append(out, s.Before...), "null"...), s.After...)
+	if out == nil && !s.Writes && len(s.Around) == 2 {
+		out = join([][]byte{nil}, &s)
 	}
 	return out
+}
+
+func join(columns [][]byte, s *database.Statement) []byte {
+	size := len(s.Text(len(columns)))
+	for i, v := range columns {
+		size += len(s.Text(i)) + max(len(v), len("null"))
+	}
+	out := make([]byte, 0, size)
+	for i, v := range columns {
+		out = append(out, s.Text(i)...)
+		if v == nil {
+			out = append(out, "null"...)
+		} else {
+			out = append(out, v...)
+		}
+	}
+	return append(out, s.Text(len(columns))...)
 }

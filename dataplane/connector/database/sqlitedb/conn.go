@@ -132,7 +132,7 @@ func (c *conn) statement(ctx context.Context, s database.Statement) ([]byte, err
 		if len(values) == 0 && s.Writes {
 			return nil, nil
 		}
-		if len(values) == 0 && s.After == "" {
+		if len(values) == 0 && len(s.Around) != 2 {
 			return nil, errors.New("the statement returned no row")
 		}
 		return join(values, s.Statement)
@@ -170,21 +170,23 @@ func firstRow(ctx context.Context, stmt sqldriver.Stmt, args []sqldriver.NamedVa
 	return values, nil
 }
 
-// join puts the pieces of a JSON text together, and what stands around it.
+// join puts the pieces of a JSON text together.
 func join(values []sqldriver.Value, s dialect.Statement) ([]byte, error) {
 	if len(values) == 0 {
 		values = []sqldriver.Value{nil}
 	}
-	size := len(s.Before) + len(s.After)
-	for _, v := range values {
-		if s, ok := v.(string); ok {
-			size += len(s)
+	size := len(s.Text(len(values)))
+	for i, v := range values {
+		size += len(s.Text(i))
+		if v, ok := v.(string); ok {
+			size += len(v)
 		} else {
 			size += 20
 		}
 	}
-	out := append(make([]byte, 0, size), s.Before...)
-	for _, v := range values {
+	out := make([]byte, 0, size)
+	for i, v := range values {
+		out = append(out, s.Text(i)...)
 		switch v := v.(type) {
 		case nil:
 			out = append(out, "null"...)
@@ -196,7 +198,7 @@ func join(values []sqldriver.Value, s dialect.Statement) ([]byte, error) {
 			return nil, fmt.Errorf("%T is no piece of a JSON text", v)
 		}
 	}
-	return append(out, s.After...), nil
+	return append(out, s.Text(len(values))...), nil
 }
 
 func encode(s database.Statement) ([]sqldriver.NamedValue, error) {

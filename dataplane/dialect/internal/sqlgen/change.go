@@ -7,7 +7,7 @@ import (
 )
 
 // Update writes a change of rows. set writes the value of one assignment.
-func (g *Generator) Update(u *relational.Update, set func(relational.Assignment) string) string {
+func (g *Generator) Update(u *relational.Update, set func(relational.Assignment) string) (sql string, around []string) {
 	row := g.NewRow()
 	assignments := make([]string, 0, len(u.Set))
 	for _, a := range u.Set {
@@ -17,23 +17,24 @@ func (g *Generator) Update(u *relational.Update, set func(relational.Assignment)
 		first := Quote(u.Table.Columns[0].Name)
 		assignments = append(assignments, first+" = "+first)
 	}
-	return "UPDATE " + g.engine.Table(u.Table) + " AS " + row.Alias + " SET " + strings.Join(assignments, ", ") +
-		g.where(u.Where, row) + g.returning(u.Returning, u.Table, row)
+	sql = "UPDATE " + g.engine.Table(u.Table) + " AS " + row.Alias + " SET " + strings.Join(assignments, ", ") + g.where(u.Where, row)
+	return g.returning(sql, u.Returning, u.Table, row)
 }
 
 // Delete writes the removal of rows.
-func (g *Generator) Delete(d *relational.Delete) string {
+func (g *Generator) Delete(d *relational.Delete) (sql string, around []string) {
 	row := g.NewRow()
-	return "DELETE FROM " + g.engine.Table(d.Table) + " AS " + row.Alias + g.where(d.Where, row) + g.returning(d.Returning, d.Table, row)
+	sql = "DELETE FROM " + g.engine.Table(d.Table) + " AS " + row.Alias + g.where(d.Where, row)
+	return g.returning(sql, d.Returning, d.Table, row)
 }
 
-// returning writes the answer of a write, in pieces as Query does.
-func (g *Generator) returning(fields []relational.Field, t *relational.Table, row *Row) string {
+// returning adds the answer of a write, in pieces as Query does.
+func (g *Generator) returning(sql string, fields []relational.Field, t *relational.Table, row *Row) (string, []string) {
 	if fields == nil {
-		return ""
+		return sql, nil
 	}
-	row = &Row{Alias: g.engine.Written(t, row.Alias)}
-	return " RETURNING " + strings.TrimPrefix(g.answer(fields, row), "SELECT ")
+	p := g.pieces(fields, &Row{Alias: g.engine.Written(t, row.Alias)})
+	return sql + " RETURNING " + strings.Join(p.columns, ", "), p.around
 }
 
 func (g *Generator) where(p relational.Predicate, row *Row) string {
@@ -53,7 +54,7 @@ func (g *Generator) InsertInto(i *relational.Insert) string {
 	return "INSERT INTO " + g.engine.Table(i.Table) + " AS " + g.inserted.Alias + " (" + strings.Join(names, ", ") + ")"
 }
 
-// Returning writes the end of an insertion.
-func (g *Generator) Returning(i *relational.Insert) string {
-	return g.returning(i.Returning, i.Table, g.inserted)
+// Returning adds the end of an insertion.
+func (g *Generator) Returning(sql string, i *relational.Insert) (string, []string) {
+	return g.returning(sql, i.Returning, i.Table, g.inserted)
 }

@@ -17,6 +17,8 @@ type Engine interface {
 	Key(expr string, k relational.Kind) string
 	// Output writes a column as the JSON value of an object.
 	Output(expr string, k relational.Kind) string
+	// Piece writes the JSON value of an object as a text of its own.
+	Piece(value string) string
 	// Literal writes constant JSON text.
 	Literal(json string) string
 	// Object writes the JSON object of the current row.

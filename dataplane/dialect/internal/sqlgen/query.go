@@ -7,59 +7,98 @@ import (
 	"icehouse/dataplane/relational"
 )
 
-// maxPieces is how many fields of the answer stand as columns of their own;
-// engines allow between 1,600 and 2,000 columns, and a field takes two.
-const maxPieces = 500
+// maxPieces is how many columns an answer has; engines allow between 1,600 and
+// 2,000.
+const maxPieces = 1000
 
-// Query writes a whole read. The answer's row has a column for each piece of
-// the text, in order, so that the engine need not copy large values together:
+// Query writes a whole read. The answer's row has a column for each piece of the
+// text that differs from answer to answer, so that the engine need not copy large
+// values together; around holds the texts before, between and behind the columns:
 //
-//	SELECT '{"posts":', (...), ',"users":', (...), '}'
+//	SELECT (...), (...)    {"posts":  ,"users":  }
 //
-// An answer with very many fields has several of them in one column.
-func (g *Generator) Query(q *relational.Query) string {
-	return g.answer(q.Fields, nil)
-}
-
-// Alone writes a read with one field as the subquery of its value by itself, where
-// it is one: the engine has less to do when it need not put text around it. before
-// and after are that text. ok is false for other reads.
-func (g *Generator) Alone(q *relational.Query) (sql, before, after string, ok bool) {
-	if len(q.Fields) != 1 {
-		return "", "", "", false
-	}
-	switch v := q.Fields[0].Value.(type) {
-	case *relational.One, *relational.Many:
-		text := g.value(v, nil)
-		inner, cut := strings.CutPrefix(text, "(SELECT ")
-		if inner, end := strings.CutSuffix(inner, ")"); cut && end {
-			return "SELECT " + inner, "{" + JSONString(q.Fields[0].Key) + ":", "}", true
+// A piece that is a subquery by itself stands without another around it: the
+// engine has less to do.
+func (g *Generator) Query(q *relational.Query) (sql string, around []string) {
+	p := g.pieces(q.Fields, nil)
+	if len(p.columns) == 1 && p.subquery {
+		if inner, ok := strings.CutPrefix(p.columns[0], "(SELECT "); ok {
+			return "SELECT " + strings.TrimSuffix(inner, ")"), p.around
 		}
 	}
-	return "", "", "", false
+	return "SELECT " + strings.Join(p.columns, ", "), p.around
 }
 
-func (g *Generator) answer(fields []relational.Field, row *Row) string {
-	if len(fields) == 0 {
-		return "SELECT '{}'"
+// pieces are the columns of an answer, and the texts around them.
+type pieces struct {
+	columns  []string
+	around   []string
+	subquery bool // the last column is a subquery
+}
+
+func (g *Generator) pieces(fields []relational.Field, row *Row) pieces {
+	p := pieces{around: []string{""}}
+	g.addObject(&p, fields, row)
+	if len(p.columns) == 0 { // a statement returns something
+		return pieces{columns: []string{Text(p.around[0])}, around: []string{"", ""}}
 	}
-	together := (len(fields) + maxPieces - 1) / maxPieces
-	var b strings.Builder
-	b.WriteString("SELECT ")
+	together := (len(p.columns) + maxPieces - 1) / maxPieces
+	if together == 1 {
+		return p
+	}
+	out := pieces{around: p.around[:1:1]}
+	for i, column := range p.columns {
+		if i%together == 0 {
+			out.columns, out.around = append(out.columns, inText(column)), append(out.around, p.around[i+1])
+			continue
+		}
+		last := len(out.columns) - 1
+		out.columns[last] += " || " + Text(p.around[i]) + " || " + inText(column)
+		out.around[last+1] = p.around[i+1]
+	}
+	return out
+}
+
+func (g *Generator) addObject(p *pieces, fields []relational.Field, row *Row) {
 	open := "{"
-	for i, m := range g.members(fields, row) {
-		switch {
-		case together == 1:
-			b.WriteString(Text(open+JSONString(m.Key)+":") + ", " + m.Value + ", ")
-		case i%together == together-1 || i == len(fields)-1:
-			b.WriteString(Text(open+JSONString(m.Key)+":") + " || " + inText(m.Value) + ", ")
-		default:
-			b.WriteString(Text(open+JSONString(m.Key)+":") + " || " + inText(m.Value) + " || ")
-		}
+	for _, f := range fields {
+		p.add(open + JSONString(f.Key) + ":")
 		open = ","
+		switch v := f.Value.(type) {
+		case relational.Object:
+			g.addObject(p, v.Fields, row)
+		case relational.Literal:
+			p.add(v.JSON)
+		default:
+			p.columns, p.around = append(p.columns, g.piece(v, row)), append(p.around, "")
+			switch v.(type) {
+			case *relational.One, *relational.Many, *relational.Count:
+				p.subquery = true
+			default:
+				p.subquery = false
+			}
+		}
 	}
-	b.WriteString("'}'")
-	return b.String()
+	if len(fields) == 0 {
+		p.add(open)
+	}
+	p.add("}")
+}
+
+func (p *pieces) add(text string) { p.around[len(p.around)-1] += text }
+
+// piece writes a value as a JSON text of its own.
+func (g *Generator) piece(v relational.Value, row *Row) string {
+	text := g.value(v, row)
+	switch v := v.(type) {
+	case *relational.One, *relational.Many, *relational.Count, *relational.FirstOf, *relational.Page:
+		return text
+	case relational.ColumnValue:
+		if v.Column.Kind == relational.KindInt || v.Column.Kind == relational.KindJSON {
+			return text
+		}
+	}
+	return g.engine.Piece(text)
 }
 
 func inText(value string) string { return "coalesce(CAST(" + value + " AS text), 'null')" }
