@@ -225,7 +225,7 @@ func (p *pipeline) failed(ctx context.Context, c transport.Caller, err error) tr
 	case errors.As(err, &syntax):
 		return transport.Answer{Body: response.AppendSyntax(nil, syntax.Error())}
 	case errors.As(err, &invalid):
-		return transport.Answer{Body: response.AppendInvalid(nil, invalid.Errors)}
+		return transport.Answer{Body: response.AppendInvalid(nil, invalid.Errors, invalid.Code, c.RequestID)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return transport.Answer{Body: response.AppendEnvelope(nil, fault.New(fault.TookTooLong, "The request took too long: it needed more time than the %s that a request may take.", p.config.Timeout), c.RequestID)}
 	case errors.Is(err, context.Canceled):

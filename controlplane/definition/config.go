@@ -84,12 +84,23 @@ func jsonProblem(text string, err error) string {
 		line := 1 + strings.Count(text[:min(int(syntax.Offset), len(text))], "\n")
 		return quote(strings.TrimPrefix(syntax.Error(), "json: ")) + " in line " + itoa(line)
 	case errors.As(err, &typ):
-		return "found a " + typ.Value + " at " + quote(typ.Field)
+		where := ""
+		if typ.Field != "" {
+			where = " at " + quote(typ.Field)
+		}
+		return "found " + article(typ.Value) + where
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return "it ends too early"
 	default:
 		return quote(strings.TrimPrefix(err.Error(), "json: "))
 	}
+}
+
+func article(noun string) string {
+	if noun != "" && strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 // badPath says why a path can't be a file of the service, or "".

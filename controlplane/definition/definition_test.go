@@ -2,6 +2,7 @@ package definition
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +181,21 @@ func TestEmptyDefinition(t *testing.T) {
 	d, _, problems := Load(Empty().Render())
 	if len(problems) > 0 || !Same(d, Empty()) {
 		t.Fatal(problems)
+	}
+}
+
+func TestConfigOfAnotherForm(t *testing.T) {
+	for config, want := range map[string]string{
+		`[]`:                            "found an array",
+		`{"modules": "x"}`:              "found a string at 'modules'",
+		`{"modules": [{"content": 1}]}`: "found a number at 'modules.content'",
+		"{\n\n":                         "ends too early",
+		"{\n]":                          "in line 2",
+	} {
+		_, _, problems := Load(config)
+		if text := fmt.Sprint(problems); !strings.Contains(text, want) {
+			t.Errorf("%s: %s, want %s", config, text, want)
+		}
 	}
 }
 

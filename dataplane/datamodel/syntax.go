@@ -195,6 +195,10 @@ func (r *reader) advance() {
 			if detail, ok := err.(*gqlerror.Error); ok { // the position is ours to print
 				text = detail.Message
 			}
+			// The lexer takes a byte for the character.
+			if runes := []rune(r.lexer.Input); strings.Contains(text, "unexpected character") && token.Pos.Start < len(runes) {
+				text = fmt.Sprintf(`Cannot parse the unexpected character "%c"`, runes[token.Pos.Start])
+			}
 			r.fail(strings.TrimRight(text, ".?"))
 		}
 		if token.Kind == lexer.Name && len(token.Value) > maxName {

@@ -2,6 +2,7 @@ package dataplanetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,10 @@ func TestHostileRequests(t *testing.T) {
 			status, answer := p.Do(t, Request{Query: c.query})
 			if status != 200 || !strings.Contains(answer, c.want) || strings.Contains(answer, "Whoops") {
 				t.Errorf("%d %.300s, want %q", status, answer, c.want)
+			}
+			limit := slices.Contains([]string{"tokens", "more than", "levels deep", "nests", "bytes"}, c.want)
+			if coded := strings.Contains(answer, `"code":1000,"requestId":`); coded != limit {
+				t.Errorf("with code 1000: %v, want %v: %.300s", coded, limit, answer)
 			}
 			if strings.Count(answer, `"message"`) > 20 {
 				t.Errorf("%d errors", strings.Count(answer, `"message"`))

@@ -64,20 +64,20 @@ func parse(schema *compiledschema.Schema, limits Limits, text, operationName str
 		return nil, &SyntaxError{gqlerror.WrapIfUnwrapped(err)}
 	}
 	if err := limits.checkDocument(doc); err != nil {
-		return nil, &Invalid{gqlerror.List{err}}
+		return nil, refused(err)
 	}
 	if errs := schema.Validate(doc); len(errs) > 0 {
 		if len(errs) > limits.Errors {
 			errs = errs[:limits.Errors]
 		}
-		return nil, &Invalid{errs}
+		return nil, &Invalid{Errors: errs}
 	}
 	if errs := checkLiterals(schema, doc); len(errs) > 0 {
-		return nil, &Invalid{errs[:min(len(errs), limits.Errors)]}
+		return nil, &Invalid{Errors: errs[:min(len(errs), limits.Errors)]}
 	}
 	op, e := choose(doc, operationName)
 	if e != nil {
-		return nil, &Invalid{gqlerror.List{e}}
+		return nil, &Invalid{Errors: gqlerror.List{e}}
 	}
 	d := &Document{
 		ID:        documentIDs.Add(1),

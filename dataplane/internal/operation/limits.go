@@ -1,10 +1,10 @@
 package operation
 
 import (
-	"fmt"
-
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"icehouse/dataplane/internal/fault"
 )
 
 // Limits protect the server from documents made to hurt it (data-api §2.11,
@@ -36,9 +36,9 @@ func DefaultLimits() Limits {
 func (l Limits) checkText(n normal) *gqlerror.Error {
 	switch {
 	case n.nesting > l.Nesting:
-		return gqlerror.Errorf("The query nests %d brackets. At most %d are allowed.", n.nesting, l.Nesting)
+		return beyond(nil, "The query nests %d brackets. At most %d are allowed.", n.nesting, l.Nesting)
 	case n.tokens > l.Tokens:
-		return gqlerror.Errorf("The query has %d tokens. At most %d are allowed.", n.tokens, l.Tokens)
+		return beyond(nil, "The query has %d tokens. At most %d are allowed.", n.tokens, l.Tokens)
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (l Limits) checkText(n normal) *gqlerror.Error {
 // follows relies on their absence.
 func (l Limits) checkDocument(doc *ast.QueryDocument) *gqlerror.Error {
 	if n := len(doc.Fragments); n > l.Fragments {
-		return gqlerror.Errorf("The query defines %d fragments. At most %d are allowed.", n, l.Fragments)
+		return beyond(nil, "The query defines %d fragments. At most %d are allowed.", n, l.Fragments)
 	}
 	m := &measurer{limits: l, fragments: map[string]*measured{}}
 	for _, f := range doc.Fragments {
@@ -129,7 +129,7 @@ func (m *measurer) set(set ast.SelectionSet) (size, *gqlerror.Error) {
 		total.depth = max(total.depth, s.depth)
 		total.selections += s.selections
 		if total.selections > m.limits.Selections {
-			return size{}, gqlerror.ErrorPosf(selection.GetPosition(), "%s", tooMany("selects more than %d fields", m.limits.Selections))
+			return size{}, beyond(selection.GetPosition(), "The query selects more than %d fields, fragments included, which is the most allowed.", m.limits.Selections)
 		}
 	}
 	return total, nil
@@ -137,11 +137,29 @@ func (m *measurer) set(set ast.SelectionSet) (size, *gqlerror.Error) {
 
 func (m *measurer) check(s size, at *ast.Position) *gqlerror.Error {
 	if s.depth > m.limits.Depth {
-		return gqlerror.ErrorPosf(at, "The query is %d levels deep. At most %d are allowed.", s.depth, m.limits.Depth)
+		return beyond(at, "The query is %d levels deep. At most %d are allowed.", s.depth, m.limits.Depth)
 	}
 	return nil
 }
 
-func tooMany(what string, limit int) string {
-	return fmt.Sprintf("The query "+what+", fragments included, which is the most allowed.", limit)
+// limitRule marks the errors of limits.
+const limitRule = "limit"
+
+func beyond(at *ast.Position, format string, args ...any) *gqlerror.Error {
+	err := gqlerror.Errorf(format, args...)
+	if at != nil {
+		err = gqlerror.ErrorPosf(at, format, args...)
+	}
+	err.Rule = limitRule
+	return err
+}
+
+// refused is what a document is refused with that breaks a limit, or a rule that the
+// measuring relies on.
+func refused(err *gqlerror.Error) *Invalid {
+	invalid := &Invalid{Errors: gqlerror.List{err}}
+	if err.Rule == limitRule {
+		invalid.Code = fault.TookTooLong
+	}
+	return invalid
 }

@@ -43,8 +43,12 @@ func (e *SyntaxError) Error() string {
 	return text
 }
 
-// Invalid is a list of validation or variable errors.
-type Invalid struct{ Errors gqlerror.List }
+// Invalid is a list of validation or variable errors, which have no code, or the
+// one limit that the document breaks (fault.TookTooLong; data-api §2.11, last rule).
+type Invalid struct {
+	Errors gqlerror.List
+	Code   int
+}
 
 func (e *Invalid) Error() string { return e.Errors.Error() }
 
@@ -126,12 +130,12 @@ func (c *Cache) Recheck(schema *compiledschema.Schema, r Request, literal int, c
 	if line, column := LocateLiteral(r.Query, literal); line > 0 {
 		e.Locations = []gqlerror.Location{{Line: line, Column: column}}
 	}
-	return &Invalid{gqlerror.List{e}}
+	return &Invalid{Errors: gqlerror.List{e}}
 }
 
 func (c *Cache) document(schema *compiledschema.Schema, r Request) (known, error) {
 	if len(r.Query) > c.limits.TextBytes {
-		return known{}, &Invalid{gqlerror.List{gqlerror.Errorf("The query text has %d bytes. At most %d are allowed.", len(r.Query), c.limits.TextBytes)}}
+		return known{}, refused(beyond(nil, "The query text has %d bytes. At most %d are allowed.", len(r.Query), c.limits.TextBytes))
 	}
 	n, ok := normalize(r.Query)
 	if !ok {
@@ -144,7 +148,7 @@ func (c *Cache) document(schema *compiledschema.Schema, r Request) (known, error
 		return known{}, &SyntaxError{gqlerror.Errorf("The query text is empty.")}
 	}
 	if err := c.limits.checkText(n); err != nil {
-		return known{}, &Invalid{gqlerror.List{err}}
+		return known{}, refused(err)
 	}
 	literals := make([]Literal, len(n.literals))
 	for i, t := range n.literals {
@@ -173,7 +177,7 @@ func (p *Prepared) variables(raw *coercion.Given) error {
 	}
 	values, errs := coercion.Variables(p.Document.Schema, op, raw)
 	if len(errs) > 0 {
-		return &Invalid{errs}
+		return &Invalid{Errors: errs}
 	}
 	p.Variables = values
 	var shape strings.Builder

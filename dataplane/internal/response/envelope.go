@@ -51,11 +51,14 @@ func AppendErrors(out, data []byte, errs []Error, requestID string, locate func(
 }
 
 // AppendInvalid writes the answer to an operation that is not valid: one entry
-// for each violation, without code and request id.
-func AppendInvalid(out []byte, errs gqlerror.List) []byte {
+// for each violation, with request id where there is a code.
+func AppendInvalid(out []byte, errs gqlerror.List, code int, requestID string) []byte {
 	entries := make([]entry, 0, len(errs))
 	for _, e := range errs {
-		one := entry{Message: e.Message}
+		one := entry{Message: e.Message, Code: code}
+		if code != 0 {
+			one.RequestID = requestID
+		}
 		for _, l := range e.Locations {
 			one.Locations = append(one.Locations, location{l.Line, l.Column})
 		}
