@@ -71,6 +71,20 @@ func open(ctx context.Context, c Config) (*driver, error) {
 		// would refuse the parameter.
 		setDefault(cc.RuntimeParams, "jit", "off")
 	}
+	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		var shortest time.Duration
+		for range pings {
+			start := time.Now()
+			if err := conn.Ping(ctx); err != nil {
+				return err
+			}
+			if took := time.Since(start); shortest == 0 || took < shortest {
+				shortest = took
+			}
+		}
+		d.costs.arrived(shortest)
+		return nil
+	}
 	if d.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return nil, err
 	}
@@ -80,6 +94,9 @@ func open(ctx context.Context, c Config) (*driver, error) {
 	}
 	return d, nil
 }
+
+// pings measure the way on a new connection.
+const pings = 3
 
 func orDefault(d, def time.Duration) time.Duration {
 	if d > 0 {

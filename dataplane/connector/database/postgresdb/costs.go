@@ -34,7 +34,7 @@ func (c *costs) of(sql string) (time.Duration, bool) {
 // answers all of a trip at once, so what several took is shared out as it was
 // expected.
 func (c *costs) note(statements []database.Statement, took time.Duration) {
-	took = max(c.work(took), 1)
+	took = max(took-c.way(), 1)
 	if len(statements) == 1 {
 		c.mix(c.place(statements[0].SQL), took)
 		return
@@ -61,20 +61,16 @@ func (c *costs) mix(p *atomic.Int64, took time.Duration) {
 // forget makes a statement's cost unknown, so that it runs alone next time.
 func (c *costs) forget(sql string) { c.place(sql).Store(0) }
 
-// work takes the way there and back from the time of a trip. The shortest trips
-// are taken for the way itself; the measure grows slowly, so that it follows a
-// network that becomes slower.
-func (c *costs) work(took time.Duration) time.Duration {
-	way := c.way()
-	if way == 0 || took < way {
-		way = took
-	} else {
-		way += way/16384 + 1
+// arrived takes in how long the way to the server and back is, as a new connection
+// found it. The shortest counts, since others waited for something; it gives way
+// by a quarter at most, so that it follows a network that becomes slower.
+func (c *costs) arrived(way time.Duration) {
+	if known := c.way(); known > 0 {
+		way = min(way, known+known/4)
 	}
 	c.journey.Store(int64(way))
-	return took - way
 }
 
 // way is the time of a round trip that gives the server next to nothing to do; 0
-// before the first.
+// before the first connection.
 func (c *costs) way() time.Duration { return time.Duration(c.journey.Load()) }

@@ -7,6 +7,9 @@ import (
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/dialect"
+	"icehouse/deploy/testbed"
+	"icehouse/tenancy"
+	"icehouse/tenancy/isolation"
 )
 
 func TestCosts(t *testing.T) {
@@ -28,7 +31,10 @@ func TestCosts(t *testing.T) {
 	if _, known := c.of("A"); known {
 		t.Error("a cost is known before anything ran")
 	}
-	trip(way, "nothing")
+	c.arrived(3 * way)
+	c.arrived(way)
+	c.arrived(5 * way) // it waited for something
+	c.arrived(way)
 	trip(way+400*time.Microsecond, "A")
 	between("A", 350*time.Microsecond, 400*time.Microsecond)
 	trip(way+8400*time.Microsecond, "A") // one that is slow for once counts an eighth
@@ -54,9 +60,40 @@ func TestCosts(t *testing.T) {
 		t.Error("a forgotten cost is known")
 	}
 
-	// The network became slower: after a while that is no work any more.
-	for range 20_000 {
-		trip(2*way, "B")
+	for range 40 { // the network became slower
+		c.arrived(3 * way)
 	}
-	between("B", 1, 500*time.Microsecond)
+	if got := c.way(); got != 3*way {
+		t.Errorf("the way is %v, not %v", got, 3*way)
+	}
+}
+
+// TestOnlySlow asks nothing quick, from which the way could be guessed.
+func TestOnlySlow(t *testing.T) {
+	d, err := open(t.Context(), Config{URL: testbed.Database(t), MaxConns: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, err := isolation.ForProject("cslow", tenancy.DefaultPlacement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Provision(t.Context(), scope); err != nil {
+		t.Fatal(err)
+	}
+	slow := database.Statement{Statement: dialect.Statement{SQL: "SELECT 'x' FROM pg_sleep(0.02)", Returns: true}}
+	for range 10 {
+		if _, err := d.Query(t.Context(), scope, slow); err != nil {
+			t.Fatal(err)
+		}
+		if cost, known := d.costs.of(slow.SQL); known && cost <= quick {
+			t.Fatalf("20 ms are taken for %v and a way of %v", cost, d.costs.way())
+		}
+	}
+	if _, known := d.costs.of(slow.SQL); !known {
+		t.Error("nobody knows what it costs")
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
