@@ -104,8 +104,9 @@ func readElement(d *jsontext.Decoder) (element, error) {
 		return element{}, err
 	}
 	var e element
-	wrong := false
-	text := func(into *string) error {
+	var wrong struct{ query, name bool }
+	text := func(into *string, wrong *bool) error {
+		*into, *wrong = "", false // of a name that is twice the last one counts
 		switch d.PeekKind() {
 		case '"':
 			t, err := d.ReadToken()
@@ -115,7 +116,7 @@ func readElement(d *jsontext.Decoder) (element, error) {
 			return err
 		case 'n':
 		default:
-			wrong = true
+			*wrong = true
 		}
 		return d.SkipValue()
 	}
@@ -126,9 +127,9 @@ func readElement(d *jsontext.Decoder) (element, error) {
 		}
 		switch key.String() {
 		case "query":
-			err = text(&e.request.Query)
+			err = text(&e.request.Query, &wrong.query)
 		case "operationName":
-			err = text(&e.request.OperationName)
+			err = text(&e.request.OperationName, &wrong.name)
 		case "variables":
 			e.request.Variables, e.fault, err = readVariables(d)
 		default:
@@ -141,7 +142,7 @@ func readElement(d *jsontext.Decoder) (element, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return element{}, err
 	}
-	if wrong {
+	if wrong.query || wrong.name {
 		return element{}, errWrongForm
 	}
 	return e, nil

@@ -78,6 +78,7 @@ func TestRequestsAndAnswers(t *testing.T) {
 		{"neither object nor array", "POST", "p", "application/json", `"x"`, "", 200, `{"code":1001,"requestId":"<id>","error":"input could not be parsed: '\"x\"'"}`},
 		{"query is no text", "POST", "p", "application/json", `{"query":7}`, "", 200, `{"code":1001,"requestId":"<id>","error":"input could not be parsed: '{\"query\":7}'"}`},
 		{"names twice", "POST", "p", "application/json", `{"query":"a","query":"b","variables":{"x":1,"x":2}}`, "", 200, `{"q":"b","op":"","vars":"x=2","token":""}`},
+		{"names twice, wrong and null", "POST", "p", "application/json", `{"query":1,"query":"b","operationName":"o","operationName":null}`, "", 200, `{"q":"b","op":"","vars":"","token":""}`},
 		{"half a surrogate pair", "POST", "p", "application/json", `{"query":"{a}","variables":{"x":"\ud83d!"}}`, "", 200, `{"q":"{a}","op":"","vars":"x=�!","token":""}`},
 		{"not UTF-8", "POST", "p", "application/json", "{\"query\":\"\xff\"}", "", 400, "The request body is not valid JSON.\n"},
 		{"no JSON", "POST", "p", "application/json", `{"query":`, "", 400, "The request body is not valid JSON.\n"},

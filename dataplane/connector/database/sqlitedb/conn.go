@@ -112,7 +112,7 @@ func (c *conn) statement(ctx context.Context, s database.Statement) ([]byte, err
 		_, err := e.ExecContext(ctx, args)
 		return nil, err
 	}
-	values, err := firstRow(ctx, stmt, args, s.Writes)
+	values, err := firstRow(ctx, stmt, args)
 	if err != nil {
 		return nil, err
 	}
@@ -139,9 +139,8 @@ func (c *conn) statement(ctx context.Context, s database.Statement) ([]byte, err
 	}
 }
 
-// firstRow returns the columns of the first row, none when there is no row. A write
-// it runs to its end, which is where one that is a transaction by itself commits.
-func firstRow(ctx context.Context, stmt sqldriver.Stmt, args []sqldriver.NamedValue, writes bool) (values []sqldriver.Value, err error) {
+// firstRow returns the columns of the first row, none when there is no row.
+func firstRow(ctx context.Context, stmt sqldriver.Stmt, args []sqldriver.NamedValue) (values []sqldriver.Value, err error) {
 	q, ok := stmt.(sqldriver.StmtQueryContext)
 	if !ok {
 		return nil, errors.New("this engine can't query what it prepared")
@@ -157,15 +156,6 @@ func firstRow(ctx context.Context, stmt sqldriver.Stmt, args []sqldriver.NamedVa
 		return nil, nil
 	case err != nil:
 		return nil, err
-	}
-	if writes {
-		var end error
-		for rest := make([]sqldriver.Value, len(values)); end == nil; {
-			end = rows.Next(rest)
-		}
-		if !errors.Is(end, io.EOF) {
-			return nil, end
-		}
 	}
 	return values, nil
 }

@@ -39,10 +39,6 @@ func (d *driver) Batch(ctx context.Context, scope isolation.Scope, statements []
 	}
 	err = d.files.use(scope, false, func(f *file) error {
 		return lend(f, ctx, func(c *conn) error {
-			if len(statements) == 1 { // it is a transaction by itself
-				out, err = c.run(ctx, statements)
-				return err
-			}
 			return c.transact(ctx, begin, func() error {
 				out, err = c.run(ctx, statements)
 				return err

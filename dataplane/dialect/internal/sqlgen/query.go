@@ -87,16 +87,13 @@ func (g *Generator) addObject(p *pieces, fields []relational.Field, row *Row) {
 
 func (p *pieces) add(text string) { p.around[len(p.around)-1] += text }
 
-// piece writes a value as a JSON text of its own.
+// piece writes a value as a JSON text of its own. Its type does not depend on the
+// column's, which may become another while the statement stays prepared.
 func (g *Generator) piece(v relational.Value, row *Row) string {
 	text := g.value(v, row)
-	switch v := v.(type) {
+	switch v.(type) {
 	case *relational.One, *relational.Many, *relational.Count, *relational.FirstOf, *relational.Page:
 		return text
-	case relational.ColumnValue:
-		if v.Column.Kind == relational.KindInt || v.Column.Kind == relational.KindJSON {
-			return text
-		}
 	}
 	return g.engine.Piece(text)
 }
