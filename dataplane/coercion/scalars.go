@@ -168,7 +168,7 @@ func idFromNumber(number string) (Value, refusal) {
 	return strconv.FormatFloat(f+0, 'f', 0, 64), "" // +0: no -0
 }
 
-// text refuses what no database stores as text.
+// checkText refuses what no database stores as text.
 func checkText(scalar, s string) refusal {
 	if strings.IndexByte(s, 0) >= 0 {
 		return refusal(scalar + " cannot contain the character NUL (U+0000)")

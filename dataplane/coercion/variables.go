@@ -8,9 +8,9 @@ import (
 )
 
 // Variables coerces the variables of a request to the types that the operation
-// declares. raw is what Read makes of them. A variable that was
-// not sent and has no default is not in the result, one that was sent as null is
-// there with nil. Variables that the operation does not declare are ignored.
+// declares. A variable that was not sent and has no default is not in the result,
+// one that was sent as null is there with nil. Variables that the operation does not
+// declare are ignored.
 func Variables(types Types, op *ast.OperationDefinition, raw *Given) (map[string]Value, gqlerror.List) {
 	if len(op.VariableDefinitions) == 0 {
 		return nil, nil

@@ -32,6 +32,12 @@ type Statement struct {
 	Check Check
 }
 
+// Write is a statement that changes rows, and returns them where there is text
+// around what it returns.
+func Write(sql string, around []string, args []relational.ArgType) Statement {
+	return Statement{SQL: sql, Around: around, Args: args, Writes: true, Returns: around != nil}
+}
+
 // Text is the constant text before column i, or behind the last one.
 func (s *Statement) Text(i int) string {
 	if i < len(s.Around) {

@@ -16,7 +16,7 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 	switch c := change.(type) {
 	case *relational.Insert:
 		sql, around := e.insert(sqlgen.New(e, c.Args), c)
-		return write(sql, around, c.Args)
+		return dialect.Write(sql, around, c.Args)
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
 		sql, around := g.Update(c, func(a relational.Assignment) string {
@@ -25,10 +25,10 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 			}
 			return e.stored(g, a.Column, a.Value)
 		})
-		return write(sql, around, c.Args)
+		return dialect.Write(sql, around, c.Args)
 	case *relational.Delete:
 		sql, around := sqlgen.New(e, c.Args).Delete(c)
-		return write(sql, around, c.Args)
+		return dialect.Write(sql, around, c.Args)
 	case *relational.Guard:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Check: dialect.GuardCheck,
@@ -72,10 +72,6 @@ func (e engine) hold(g *sqlgen.Generator, c *relational.Hold) string {
 	}
 	id := "t." + sqlgen.Quote(c.Table.ID.Name)
 	return "SELECT 1 FROM " + e.Table(c.Table) + " AS t WHERE " + id + " IN (" + ids + ") ORDER BY " + id + " FOR NO KEY UPDATE"
-}
-
-func write(sql string, around []string, args []relational.ArgType) dialect.Statement {
-	return dialect.Statement{SQL: sql, Around: around, Args: args, Writes: true, Returns: around != nil}
 }
 
 // insert writes rows. With Each, the lists are unrolled side by side and the

@@ -15,7 +15,7 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 	switch c := change.(type) {
 	case *relational.Insert:
 		sql, around := e.insert(sqlgen.New(e, c.Args), c)
-		return write(sql, around, c.Args)
+		return dialect.Write(sql, around, c.Args)
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
 		sql, around := g.Update(c, func(a relational.Assignment) string {
@@ -24,10 +24,10 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 			}
 			return stored(g, a.Value)
 		})
-		return write(sql, around, c.Args)
+		return dialect.Write(sql, around, c.Args)
 	case *relational.Delete:
 		sql, around := sqlgen.New(e, c.Args).Delete(c)
-		return write(sql, around, c.Args)
+		return dialect.Write(sql, around, c.Args)
 	case *relational.Guard:
 		g := sqlgen.New(e, c.Args)
 		return dialect.Statement{Args: c.Args, Check: dialect.GuardCheck,
@@ -39,10 +39,6 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 				e.Table(c.Table) + " AS t WHERE t." + sqlgen.Quote(c.Table.ID.Name) + " = wanted.value) ORDER BY wanted.key LIMIT 1"}
 	}
 	return dialect.Statement{SQL: "SELECT 0", Check: dialect.GuardCheck}
-}
-
-func write(sql string, around []string, args []relational.ArgType) dialect.Statement {
-	return dialect.Statement{SQL: sql, Around: around, Args: args, Writes: true, Returns: around != nil}
 }
 
 // appended joins two arrays where one closes and the other opens.

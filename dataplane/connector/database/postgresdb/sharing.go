@@ -145,15 +145,13 @@ func (d *driver) travel(conn *pgxpool.Conn, riders []*rider) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience+2*d.costs.way())
 	defer cancel()
 	held := sessionOf(conn.Conn().PgConn()).role
-	slices.SortStableFunc(riders, func(a, b *rider) int {
-		if (a.role == held) != (b.role == held) {
-			if a.role == held {
-				return -1
-			}
-			return 1
+	place := func(r *rider) string {
+		if r.role == held {
+			return "" // first: it need not be set
 		}
-		return cmp.Compare(a.role, b.role)
-	})
+		return r.role
+	}
+	slices.SortStableFunc(riders, func(a, b *rider) int { return cmp.Compare(place(a), place(b)) })
 	t := trip{reads: true, roles: make([]string, len(riders)), statements: make([]database.Statement, len(riders))}
 	for i, r := range riders {
 		t.roles[i], t.statements[i] = r.role, r.statement

@@ -19,15 +19,7 @@ import (
 // canceled is not there. The engine commits a statement that is a transaction by
 // itself before it looks at the context.
 func TestCanceledWriteIsNotKept(t *testing.T) {
-	db, err := sqlitedb.Open(sqlitedb.Config{Folder: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := open(t, sqlitedb.Config{})
 	scope := databasetest.Scope(t)
 	if err := db.Provision(t.Context(), scope); err != nil {
 		t.Fatal(err)
