@@ -98,4 +98,7 @@ type Features struct {
 	// ParallelWriters: transactions that write in one namespace run beside each
 	// other, so that a plan needs Hold where it looks before it writes.
 	ParallelWriters bool
+	// InsertsTogether: one statement can add rows to several tables, which costs
+	// less than one for each (Insert.Also).
+	InsertsTogether bool
 }

@@ -18,6 +18,9 @@ type (
 		IgnoreExisting bool
 		Returning      []Field // the JSON object of the one new row, as it is now; nil: nothing
 		Args           []ArgType
+		// Also are added by the same statement behind this one, with its arguments, and
+		// return nothing. Only where Features.InsertsTogether.
+		Also []*Insert
 	}
 	// Update sets columns of the rows that Where finds.
 	Update struct {

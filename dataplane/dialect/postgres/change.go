@@ -15,7 +15,7 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 	e := engine{namespace}
 	switch c := change.(type) {
 	case *relational.Insert:
-		sql, around := e.insert(sqlgen.New(e, c.Args), c)
+		sql, around := e.inserts(sqlgen.New(e, c.Args), c)
 		return dialect.Write(sql, around, c.Args)
 	case *relational.Update:
 		g := sqlgen.New(e, c.Args)
@@ -72,6 +72,23 @@ func (e engine) hold(g *sqlgen.Generator, c *relational.Hold) string {
 	}
 	id := "t." + sqlgen.Quote(c.Table.ID.Name)
 	return "SELECT 1 FROM " + e.Table(c.Table) + " AS t WHERE " + id + " IN (" + ids + ") ORDER BY " + id + " FOR NO KEY UPDATE"
+}
+
+// inserts writes an insertion and those that go with it. The engine runs the main
+// statement first and the others from the last to the first, so that of several
+// rows that break a rule the same one is reported as by statements of their own.
+// Foreign keys are looked at when all are done.
+func (e engine) inserts(g *sqlgen.Generator, i *relational.Insert) (sql string, around []string) {
+	with := make([]string, len(i.Also))
+	for n, also := range i.Also {
+		one, _ := e.insert(g, also)
+		with[len(with)-1-n] = "i" + strconv.Itoa(n+1) + " AS (" + one + ")"
+	}
+	sql, around = e.insert(g, i)
+	if len(with) > 0 {
+		sql = "WITH " + strings.Join(with, ", ") + " " + sql
+	}
+	return sql, around
 }
 
 // insert writes rows. With Each, the lists are unrolled side by side and the

@@ -26,7 +26,7 @@ func (Dialect) ConstraintName(c *relational.Column, kind dialect.ConstraintKind)
 }
 
 // Features says how PostgreSQL differs: it names the foreign keys that are
-// violated, and lets many write at once.
+// violated, lets many write at once, and takes several insertions as one.
 func (Dialect) Features() dialect.Features {
-	return dialect.Features{NamesForeignKeys: true, ParallelWriters: true}
+	return dialect.Features{NamesForeignKeys: true, ParallelWriters: true, InsertsTogether: true}
 }

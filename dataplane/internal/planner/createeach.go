@@ -65,7 +65,7 @@ func (w *writer) createEach(t *datamodel.Type, e edge, parent Source) bool {
 	}
 	w.requireOnCreate(t, w.edges(t, first, true), &parentEdge{field: e.field.Reverse()})
 	insert := &relational.Insert{Table: table, Columns: r.columns, Values: r.values, Each: true, Args: r.args.types()}
-	w.add(insert, &r.args)
+	w.insert(insert, &r.args)
 	return true
 }
 

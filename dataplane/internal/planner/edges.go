@@ -186,7 +186,7 @@ func (w *writer) addJoinRows(id Source, e edge, ids Source) {
 			IgnoreExisting: true,
 		}
 		change.Args = a.types()
-		w.add(change, &a)
+		w.insert(change, &a)
 	}
 	insert(join.From, join.To)
 	if e.field.Relation.SameField() { // an edge without direction is stored in both

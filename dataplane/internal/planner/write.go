@@ -102,6 +102,8 @@ type writer struct {
 	// row is the write of the payload's own row, when that one write is all that
 	// can be left to say what became of it: it may return the payload itself.
 	row *rowWrite
+	// inserted is the insertion that the last step is, if it is one.
+	inserted *insertion
 	// held are the nodes that this sequence looks at before it writes.
 	held []held
 }
@@ -316,14 +318,14 @@ func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source 
 	}
 	w.requireOnCreate(t, edges, parent)
 	insert := &relational.Insert{Table: table, Columns: r.columns, Values: r.values, Args: r.args.types()}
-	step := w.add(insert, &r.args)
+	step := w.insert(insert, &r.args)
 	for _, e := range edges {
 		if e.link.Parent == nil {
 			w.connectFrom(id, e)
 		}
 	}
 	w.row = nil
-	if w.out.Steps[len(w.out.Steps)-1] == step { // nothing after it changes what the row shows
+	if w.out.Steps[len(w.out.Steps)-1] == step && len(w.inserted.change.Also) == 0 { // nothing after it changes what the row shows
 		w.row = &rowWrite{step: step, render: func(returning []relational.Field) relational.Change {
 			insert.Returning = returning
 			return insert

@@ -17,8 +17,13 @@ type costs struct {
 	journey atomic.Int64       // of way
 }
 
-// weight is how much a new measurement counts: 1/weight.
-const weight = 8
+// A new measurement counts by 1/less where it is less than what was known, else by
+// 1/more: what a statement costs by itself is what it takes when nothing else keeps
+// the server busy.
+const (
+	less = 4
+	more = 16
+)
 
 func (c *costs) place(sql string) *atomic.Int64 {
 	return &c.places[maphash.String(c.seed, sql)%uint64(len(c.places))]
@@ -53,7 +58,11 @@ func (c *costs) note(statements []database.Statement, took time.Duration) {
 
 func (c *costs) mix(p *atomic.Int64, took time.Duration) {
 	if cost := time.Duration(p.Load()); cost != 0 {
-		took = cost + (took-cost)/weight
+		if took < cost {
+			took = cost + (took-cost)/less
+		} else {
+			took = cost + (took-cost)/more
+		}
 	}
 	p.Store(max(int64(took), 1))
 }

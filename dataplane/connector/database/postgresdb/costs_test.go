@@ -37,19 +37,19 @@ func TestCosts(t *testing.T) {
 	c.arrived(way)
 	trip(way+400*time.Microsecond, "A")
 	between("A", 350*time.Microsecond, 400*time.Microsecond)
-	trip(way+8400*time.Microsecond, "A") // one that is slow for once counts an eighth
-	between("A", 1300*time.Microsecond, 1500*time.Microsecond)
-	for range 40 {
+	trip(way+8400*time.Microsecond, "A") // one that is slow for once counts a sixteenth
+	between("A", 800*time.Microsecond, 1000*time.Microsecond)
+	for range 12 {
 		trip(way+400*time.Microsecond, "A")
 	}
-	between("A", 300*time.Microsecond, 500*time.Microsecond)
+	between("A", 300*time.Microsecond, 420*time.Microsecond)
 
 	// Of a shared trip everybody gets a part, as was expected.
 	trip(way+100*time.Microsecond, "B")
 	for range 40 {
 		trip(way+5*time.Millisecond, "A", "B", "never alone")
 	}
-	between("A", 3*time.Millisecond, 5*time.Millisecond)
+	between("A", 2*time.Millisecond, 5*time.Millisecond)
 	between("B", 500*time.Microsecond, 2*time.Millisecond)
 	if _, known := c.of("never alone"); known {
 		t.Error("a statement's cost is known that never ran alone")
