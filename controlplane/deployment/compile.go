@@ -12,7 +12,8 @@ import (
 // compile makes the release that the data plane will read, and proves that it
 // can be served by compiling it from its encoded form, as a node will.
 func compile(next migrationplan.State, layout *relational.Layout) ([]byte, definition.Problems, error) {
-	release := compiledschema.Release{Model: next.Model, Layout: layout, Open: next.Definition.Open()}
+	release := compiledschema.Release{Model: next.Model, Layout: layout}
+	release.Open = next.Definition.Open()
 	var problems definition.Problems
 	for _, f := range next.Definition.Functions {
 		if f.Kind != definition.Resolver {

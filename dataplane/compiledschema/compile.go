@@ -17,42 +17,36 @@ type Input struct {
 	Permissions Permissions
 }
 
-// Permissions say who may do what.
-type Permissions struct {
-	Open bool // the wildcard: everything is allowed to everyone (data-api §6.1)
-}
-
 // Schema is one API of a release. It is immutable and safe for any number of
-// readers. The two APIs of a release are two views of the same project, so that
-// the second costs two words.
+// readers. The APIs of a release are views of the same project, so that a further
+// one costs two words.
 type Schema struct {
 	*project
 	api API
 }
 
-// API is one of the two forms in which a project's data is offered.
+// API is one of the forms in which a project's data is offered.
 type API uint8
 
 // The APIs.
 const (
-	Simple API = iota // data-api §2, §4
-	Relay             // data-api §3
+	Simple      API = iota // data-api §2, §4
+	Relay                  // data-api §3
+	Existential            // what permission queries ask: Some<Type>Exists (data-api §6.6)
 )
 
 // String is the API's name in addresses and request ids.
 func (a API) String() string {
-	if a == Relay {
-		return "relay"
-	}
-	return "simple"
+	return [...]string{Simple: "simple", Relay: "relay", Existential: "permissions"}[a]
 }
 
 // project is what is kept of a release, whatever API asks.
 type project struct {
-	apis        [2]Schema // by API
+	apis        [3]Schema // by API
 	model       *datamodel.DataModel
 	layout      *relational.Layout
 	permissions Permissions
+	grants      []grant // the permission records, by target and verb
 
 	models    []*model              // by name
 	plurals   []*model              // by plural
@@ -80,7 +74,7 @@ type model struct {
 func Compile(in Input) (*Schema, error) {
 	s := &project{model: in.Model, layout: in.Layout, permissions: in.Permissions}
 	for api := range s.apis {
-		s.apis[api] = Schema{project: s, api: API(api)} //nolint:gosec // two
+		s.apis[api] = Schema{project: s, api: API(api)} //nolint:gosec // three
 	}
 	slab := make([]model, len(in.Model.Types))
 	s.positions = make([]*model, len(slab))
@@ -96,8 +90,9 @@ func Compile(in Input) (*Schema, error) {
 	s.resolvers = sorted(in.Resolvers, func(r *Resolver) string { return r.Field.Name })
 	s.user = s.modelNamed(userType)
 	s.collectLeaves()
-	for i := range s.apis {
-		if err := s.apis[i].checkNames(); err != nil {
+	s.collectGrants()
+	for _, api := range []API{Simple, Relay} { // Existential has no name that Simple does not have
+		if err := s.apis[api].checkNames(); err != nil {
 			return nil, err
 		}
 	}
@@ -108,7 +103,7 @@ func Compile(in Input) (*Schema, error) {
 // pointer, so that it can stand for the schema in the keys of caches.
 func (s *Schema) For(api API) *Schema { return &s.apis[api] }
 
-// API says which of the two this schema is.
+// API says which of the APIs this schema is.
 func (s *Schema) API() API { return s.api }
 
 func sorted[T any](list []T, name func(T) string) []T {

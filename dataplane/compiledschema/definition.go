@@ -115,6 +115,10 @@ var modelForms = [...][]modelForm{
 		{formFilter, ast.InputObject, "", filterSuffix},
 		{formOrderBy, ast.Enum, "", "OrderBy"},
 	},
+	Existential: {
+		{formFilter, ast.InputObject, "", filterSuffix},
+		{formOrderBy, ast.Enum, "", "OrderBy"},
+	},
 }
 
 const (
@@ -311,6 +315,9 @@ func relationInputDefinition(root Root) definition {
 
 // fixed looks up the types whose names do not depend on a model.
 func (s *Schema) fixed(name string) (definition, bool) {
+	if s.api == Existential {
+		return definition{form: formQuery, kind: ast.Object, name: name}, name == queryName
+	}
 	hasModels, simple := len(s.models) > 0, s.api == Simple
 	switch name {
 	case queryName:
@@ -354,6 +361,9 @@ func (s *Schema) definition(name string) (definition, bool) {
 	}
 	if e := s.enum(name); e != nil {
 		return enumDefinition(e), true
+	}
+	if s.api == Existential {
+		return definition{}, false
 	}
 	for _, r := range s.resolvers {
 		if s.PayloadName(r) == name {

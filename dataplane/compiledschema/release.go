@@ -15,7 +15,7 @@ type Release struct {
 	Model     *datamodel.DataModel
 	Layout    *relational.Layout
 	Resolvers []ResolverSource
-	Open      bool // the wildcard permission: everything is allowed to everyone (data-api §6.1)
+	Permissions
 }
 
 // ResolverSource is the schema file of one resolver function.
@@ -29,6 +29,7 @@ type releaseWire struct {
 	Layout    json.RawMessage  `json:"layout"`
 	Resolvers []ResolverSource `json:"resolvers,omitempty"`
 	Open      bool             `json:"open,omitempty"`
+	Records   []Permission     `json:"permissions,omitempty"`
 }
 
 // EncodeRelease writes a release as JSON.
@@ -41,7 +42,7 @@ func EncodeRelease(r Release) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode layout: %w", err)
 	}
-	return json.Marshal(releaseWire{Model: model, Layout: layout, Resolvers: r.Resolvers, Open: r.Open})
+	return json.Marshal(releaseWire{Model: model, Layout: layout, Resolvers: r.Resolvers, Open: r.Open, Records: r.Records})
 }
 
 // DecodeRelease reads what EncodeRelease wrote.
@@ -58,14 +59,14 @@ func DecodeRelease(data []byte) (Release, error) {
 	if err != nil {
 		return Release{}, fmt.Errorf("decode release: %w", err)
 	}
-	return Release{Model: m, Layout: l, Resolvers: w.Resolvers, Open: w.Open}, nil
+	return Release{Model: m, Layout: l, Resolvers: w.Resolvers, Permissions: Permissions{w.Open, w.Records}}, nil
 }
 
 // Compile makes the schema that serves this release. The control plane calls it
 // before it publishes, so that a release that can't be served is never
 // published.
 func (r Release) Compile() (*Schema, error) {
-	in := Input{Model: r.Model, Layout: r.Layout, Permissions: Permissions{Open: r.Open}}
+	in := Input{Model: r.Model, Layout: r.Layout, Permissions: r.Permissions}
 	for _, source := range r.Resolvers {
 		resolver, err := ParseResolver(source.Function, source.SDL)
 		if err != nil {

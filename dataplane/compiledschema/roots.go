@@ -31,6 +31,7 @@ const (
 	RootSubscription                   // Post, on Subscription
 	RootViewer                         // viewer, on Query of the Relay API
 	RootViewerID                       // id, on Viewer
+	RootExists                         // SomePostExists, on Query of the permission queries' API
 )
 
 // ViewerID is the id of the one Viewer.
@@ -75,6 +76,7 @@ var (
 		{kind: RootRemoveFrom, prefix: "removeFrom"},
 	}
 	subscriptionForms = []rootForm{{kind: RootSubscription}}
+	existsForms       = []rootForm{{kind: RootExists, prefix: "Some", suffix: "Exists"}}
 )
 
 const (
@@ -114,6 +116,8 @@ func rootPrefix(kind RootKind) string {
 // QueryRoot looks a field of Query up.
 func (s *Schema) QueryRoot(name string) (Root, bool) {
 	switch {
+	case s.api == Existential:
+		return s.typeRoot(existsForms, name)
 	case name == nodeField:
 		return Root{Kind: RootNode}, true
 	case s.api == Relay:
@@ -145,6 +149,9 @@ func (s *Schema) ViewerRoot(name string) (Root, bool) {
 
 // MutationRoot looks a field of Mutation up.
 func (s *Schema) MutationRoot(name string) (Root, bool) {
+	if s.api == Existential {
+		return Root{}, false
+	}
 	if root, ok := s.typeRoot(typeMutationForms, name); ok {
 		return root, true
 	}
@@ -160,7 +167,7 @@ func (s *Schema) MutationRoot(name string) (Root, bool) {
 
 // SubscriptionRoot looks a field of Subscription up.
 func (s *Schema) SubscriptionRoot(name string) (Root, bool) {
-	if s.api == Relay {
+	if s.api != Simple {
 		return Root{}, false
 	}
 	return s.typeRoot(subscriptionForms, name)
@@ -253,6 +260,10 @@ func (s *Schema) roots(f form) iter.Seq2[string, Root] {
 		}
 		switch f {
 		case formQuery:
+			if s.api == Existential {
+				typeRoots(existsForms, false)
+				return
+			}
 			if s.api == Relay {
 				_ = yield(viewerField, Root{Kind: RootViewer}) && yield(nodeField, Root{Kind: RootNode})
 				return
@@ -323,6 +334,8 @@ func (s *Schema) rootField(name string, root Root) field {
 		if s.api == Relay {
 			f.typ = coercion.Ref{Name: typeName(formConnection, m), Wrap: coercion.Required}
 		}
+	case RootExists:
+		f.typ, f.args = coercion.Ref{Name: "Boolean", Wrap: coercion.Required}, listInputs(m)
 	case RootMeta:
 		f.typ, f.args = coercion.Ref{Name: queryMetaName, Wrap: coercion.Required}, listInputs(m)
 	case RootOne:

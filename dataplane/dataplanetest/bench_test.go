@@ -202,7 +202,7 @@ func BenchmarkRetained(b *testing.B) {
 			if len(problems) > 0 {
 				b.Fatal(problems)
 			}
-			data, err := compiledschema.EncodeRelease(compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Open: true})
+			data, err := compiledschema.EncodeRelease(compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Permissions: compiledschema.Permissions{Open: true}})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -60,7 +60,7 @@ func Deploy(t testing.TB, c Context, sdl string, resolvers ...compiledschema.Res
 		t.Fatalf("data model: %v", problems)
 	}
 	release := compiledschema.Release{
-		Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Resolvers: resolvers, Open: true,
+		Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Resolvers: resolvers, Permissions: compiledschema.Permissions{Open: true},
 	}
 	return DeployRelease(t, c, release)
 }
@@ -160,7 +160,8 @@ type Request struct {
 	Variables     json.RawMessage `json:"variables,omitempty"`
 	OperationName string          `json:"operationName,omitempty"`
 
-	API compiledschema.API `json:"-"` // to which it is sent
+	API   compiledschema.API `json:"-"` // to which it is sent
+	Token string             `json:"-"` // of who sends it; "" for nobody
 }
 
 // Do sends one GraphQL request and returns status and body.
@@ -170,19 +171,22 @@ func (p *Project) Do(t testing.TB, r Request) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.post(t, r.API, "", string(body))
+	return p.post(t, r.API, "", string(body), r.Token)
 }
 
 // Post sends a body to the Simple API.
 func (p *Project) Post(t testing.TB, path, body string) (int, string) {
 	t.Helper()
-	return p.post(t, compiledschema.Simple, path, body)
+	return p.post(t, compiledschema.Simple, path, body, "")
 }
 
-func (p *Project) post(t testing.TB, api compiledschema.API, path, body string) (int, string) {
+func (p *Project) post(t testing.TB, api compiledschema.API, path, body, token string) (int, string) {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/"+api.String()+"/v1/"+string(p.ID)+path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	w := httptest.NewRecorder()
 	p.Handler.ServeHTTP(w, request)
 	answer, err := io.ReadAll(w.Result().Body)
