@@ -84,7 +84,7 @@ func deployBulk(t testing.TB, c Context, sdl string, exportSize int, configure .
 	if len(problems) > 0 {
 		t.Fatalf("data model: %v", problems)
 	}
-	return DeployRelease(t, c, compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Open: true},
+	return DeployRelease(t, c, compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Permissions: compiledschema.Permissions{Open: true}},
 		append(configure, func(c *dataplane.Config) { c.ExportSize = exportSize })...)
 }
 

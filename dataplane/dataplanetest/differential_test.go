@@ -62,7 +62,7 @@ func deploy(t *rapid.T, tb testing.TB, in []Context, sdl string, q quirks) *tria
 	}
 	w := &world{model: parsed.Model, edges: map[*datamodel.Relation][][2]int{}, quirks: q}
 	r := &trial{drawer: &drawer{T: t, world: w}, tb: tb, clock: Clock, text: sdl}
-	release := compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Open: true}
+	release := compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Permissions: compiledschema.Permissions{Open: true}}
 	for _, c := range in {
 		r.names = append(r.names, c.Name)
 		r.projects = append(r.projects, DeployRelease(tb, c, release, func(config *dataplane.Config) {

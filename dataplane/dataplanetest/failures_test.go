@@ -122,6 +122,6 @@ func deployTimed(t *testing.T, c Context, timeout time.Duration) *Project {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	release := compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Open: true}
+	release := compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Permissions: compiledschema.Permissions{Open: true}}
 	return DeployRelease(t, c, release, func(c *dataplane.Config) { c.Timeout = timeout })
 }

@@ -45,6 +45,12 @@ type (
 		Is         string // known to the plan; never a client's
 		Then, Else Value
 	}
+	// Guarded is Value where the gate lets it through, else the JSON string Mark.
+	Guarded struct {
+		Gate  *Gate
+		Value Value
+		Mark  string
+	}
 	// Page is an object about the rows that Select finds. They are found once,
 	// whatever is said about them: by PageRows, PageCursor and PageMore, which
 	// have their meaning inside Fields and the Objects there. Everything else in
@@ -64,6 +70,7 @@ type (
 )
 
 func (ColumnValue) value() {}
+func (Guarded) value()     {}
 func (Literal) value()     {}
 func (Object) value()      {}
 func (*One) value()        {}
@@ -76,6 +83,10 @@ func (*Page) value()       {}
 func (PageRows) value()    {}
 func (PageCursor) value()  {}
 func (PageMore) value()    {}
+
+// Gate is a condition on the current row that several values of it share. It is
+// looked at once for each row, and closed where it is unknown.
+type Gate struct{ Predicate Predicate }
 
 // Select is a list of rows of one table.
 type Select struct {
@@ -102,7 +113,8 @@ type Cursor struct {
 	Before bool
 }
 
-// Arg is the number of an argument, from 1. 0 is none.
+// Arg is the number of an argument, from 1. 0 is none. Inside WithRow, -1, -2 ...
+// are the values of a row.
 type Arg int
 
 // ArgType is what an argument carries.
@@ -173,12 +185,34 @@ type (
 		Upper  Arg
 		Not    bool
 	}
-	// Exists holds when Select finds a row (or none: Not).
+	// Exists holds when Select finds a row (or none: Not). With Skip, when more rows
+	// are there than are skipped.
 	Exists struct {
 		Select *Select
 		Not    bool
+		// Keep leaves the row that was found as it is until the transaction ends.
+		// Only where Features.ParallelWriters.
+		Keep bool
+	}
+	// WithRow is a condition in which values of the current row stand as arguments,
+	// also where it speaks of other rows.
+	WithRow struct {
+		Values    []RowValue
+		Predicate Predicate
+	}
+	// NullArg holds when an argument is null (or not: Not).
+	NullArg struct {
+		Arg Arg
+		Not bool
 	}
 )
+
+// RowValue is a column of a row as an argument.
+type RowValue struct {
+	Column  *Column
+	Type    ArgType // an ArgFold is folded
+	NoNulls bool    // of a text: null is the empty text
+}
 
 func (And) predicate()      {}
 func (Or) predicate()       {}
@@ -190,6 +224,8 @@ func (IsNull) predicate()   {}
 func (In) predicate()       {}
 func (Match) predicate()    {}
 func (Exists) predicate()   {}
+func (WithRow) predicate()  {}
+func (NullArg) predicate()  {}
 
 // Op compares.
 type Op uint8

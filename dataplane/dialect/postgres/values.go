@@ -153,10 +153,14 @@ func (engine) OneOf(key, list string, _ relational.ArgType, not bool) string {
 }
 
 func (engine) Find(kind relational.MatchKind, text, needle string) string {
-	if kind == relational.EndsWith {
+	switch kind {
+	case relational.StartsWith:
+		return "starts_with(" + text + ", " + needle + ")"
+	case relational.EndsWith:
 		return "right(" + text + ", char_length(" + needle + ")) = " + needle
+	default:
+		return "strpos(" + text + ", " + needle + ") > 0"
 	}
-	return "strpos(" + text + ", " + needle + ") > 0"
 }
 
 func (engine) Page(limit, skip string) string {
@@ -169,5 +173,7 @@ func (engine) Page(limit, skip string) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+func (engine) Keep(alias string) string { return " FOR SHARE OF " + alias }
 
 func (engine) Written(_ *relational.Table, alias string) string { return alias }

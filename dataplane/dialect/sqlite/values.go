@@ -112,10 +112,14 @@ func element(expr string, t relational.ArgType) string {
 }
 
 func (engine) Find(kind relational.MatchKind, text, needle string) string {
-	if kind == relational.EndsWith {
+	switch kind {
+	case relational.StartsWith:
+		return "substr(" + text + ", 1, length(" + needle + ")) = " + needle
+	case relational.EndsWith:
 		return "substr(" + text + ", length(" + text + ") - length(" + needle + ") + 1) = " + needle
+	default:
+		return "instr(" + text + ", " + needle + ") > 0"
 	}
-	return "instr(" + text + ", " + needle + ") > 0"
 }
 
 func (engine) Page(limit, skip string) string {
@@ -130,6 +134,9 @@ func (engine) Page(limit, skip string) string {
 		return "LIMIT " + limit + " OFFSET " + skip
 	}
 }
+
+// Keep has nothing to do: a transaction that writes is alone.
+func (engine) Keep(string) string { return "" }
 
 // Written is the table's name: an alias ends before RETURNING.
 func (engine) Written(t *relational.Table, _ string) string { return sqlgen.Quote(t.Name) }

@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,9 @@ type Engine interface {
 	// Written is the name of the row that a write changed, where it returns it;
 	// alias is its name before.
 	Written(t *relational.Table, alias string) string
+	// Keep writes the end of a query whose rows stay as they are until the
+	// transaction ends; "" where nobody else can change them.
+	Keep(alias string) string
 	// Page writes the clause that cuts a list; empty parts are absent.
 	Page(limit, skip string) string
 }
@@ -50,8 +54,15 @@ type Generator struct {
 	engine   Engine
 	args     []relational.ArgType
 	aliases  int
-	page     *page // the page that an object is about
-	inserted *Row  // the row that InsertInto adds
+	page     *page      // the page that an object is about
+	inserted *Row       // the row that InsertInto adds
+	values   []rowValue // inside WithRow
+}
+
+// rowValue is an argument that is a value of a row.
+type rowValue struct {
+	text string
+	typ  relational.ArgType
 }
 
 // New starts a statement with these arguments.
@@ -63,6 +74,13 @@ func New(e Engine, args []relational.ArgType) *Generator {
 type Row struct {
 	Alias string
 	used  []*relational.Column
+	gates []gate
+}
+
+// gate is a condition on the row that has a column of its own.
+type gate struct {
+	of   *relational.Gate
+	text string
 }
 
 // NewRow gives a row an alias of its own.
@@ -83,23 +101,57 @@ func (r *Row) Column(c *relational.Column) string {
 	return r.Alias + "." + Quote(c.Name)
 }
 
+// gate refers to a condition on the row.
+func (g *Generator) gate(r *Row, of *relational.Gate) string {
+	i := slices.IndexFunc(r.gates, func(known gate) bool { return known.of == of })
+	if i < 0 {
+		i = len(r.gates)
+		// Written on the table's own row: what it takes of it is not taken outside.
+		r.gates = append(r.gates, gate{of, g.Condition(of.Predicate, &Row{Alias: r.Alias})})
+	}
+	return r.Alias + "." + gateName(i)
+}
+
+// gateName is the column of a gate; no column of a table has a blank.
+func gateName(i int) string { return Quote("gate " + strconv.Itoa(i+1)) }
+
 // columns lists what expressions took of the row, for the inside of a cut.
 func (r *Row) columns() string {
-	if len(r.used) == 0 {
+	return r.list(func(i int) string { return r.gates[i].text + " AS " + gateName(i) })
+}
+
+// again lists the same columns outside the cut.
+func (r *Row) again() string {
+	return r.list(func(i int) string { return r.Alias + "." + gateName(i) })
+}
+
+func (r *Row) list(gate func(i int) string) string {
+	var columns []string
+	for _, c := range r.used {
+		columns = append(columns, r.Alias+"."+Quote(c.Name))
+	}
+	for i := range r.gates {
+		columns = append(columns, gate(i))
+	}
+	if len(columns) == 0 {
 		return "1"
 	}
-	names := make([]string, len(r.used))
-	for i, c := range r.used {
-		names[i] = r.Alias + "." + Quote(c.Name)
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(columns, ", ")
 }
 
 // Arg writes an argument.
-func (g *Generator) Arg(n relational.Arg) string { return g.engine.Arg(n, g.Type(n)) }
+func (g *Generator) Arg(n relational.Arg) string {
+	if n < 0 {
+		return g.values[-n-1].text
+	}
+	return g.engine.Arg(n, g.Type(n))
+}
 
 // Type is what an argument carries.
 func (g *Generator) Type(n relational.Arg) relational.ArgType {
+	if n < 0 {
+		return g.values[-n-1].typ
+	}
 	if n < 1 || int(n) > len(g.args) {
 		return relational.ArgType{}
 	}

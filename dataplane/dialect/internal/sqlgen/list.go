@@ -36,7 +36,7 @@ func (g *Generator) cut(s *relational.Select, row, parent *Row, limit string) st
 		inner += " " + page
 	}
 	if fromEnd {
-		inner = "SELECT " + columns + " FROM (" + inner + ") AS " + row.Alias + " ORDER BY " + g.order(s, row, false)
+		inner = "SELECT " + row.again() + " FROM (" + inner + ") AS " + row.Alias + " ORDER BY " + g.order(s, row, false)
 	}
 	return "(" + inner + ") AS " + row.Alias
 }

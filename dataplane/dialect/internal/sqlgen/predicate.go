@@ -41,6 +41,13 @@ func (g *Generator) Condition(p relational.Predicate, row *Row) string {
 		return g.match(p, row)
 	case relational.Exists:
 		return g.exists(p, row)
+	case relational.WithRow:
+		return g.withRow(p, row)
+	case relational.NullArg:
+		if p.Not {
+			return "(" + g.Arg(p.Arg) + " IS NOT NULL)"
+		}
+		return "(" + g.Arg(p.Arg) + " IS NULL)"
 	}
 	return "FALSE"
 }
@@ -82,7 +89,7 @@ func (g *Generator) match(p relational.Match, row *Row) string {
 	key, text := g.key(row, p.Column), g.Arg(p.Arg)
 	var found string
 	switch {
-	case p.Kind != relational.StartsWith:
+	case p.Kind != relational.StartsWith || p.Arg < 0:
 		found = "(" + g.engine.Find(p.Kind, key, text) + ")"
 	case p.Upper == 0:
 		found = "(" + key + " >= " + text + ")"
@@ -95,9 +102,38 @@ func (g *Generator) match(p relational.Match, row *Row) string {
 	return found
 }
 
+// withRow writes a condition with the values of the row in place of arguments.
+func (g *Generator) withRow(p relational.WithRow, row *Row) string {
+	outer := g.values
+	defer func() { g.values = outer }()
+	g.values = make([]rowValue, len(p.Values))
+	for i, v := range p.Values {
+		text := row.Column(v.Column)
+		if v.NoNulls {
+			text = "coalesce(" + text + ", '')"
+		}
+		if v.Type.Kind == relational.ArgFold {
+			text = g.engine.Key(text, relational.KindText)
+		}
+		g.values[i] = rowValue{text, v.Type}
+	}
+	return g.Condition(p.Predicate, row)
+}
+
 func (g *Generator) exists(p relational.Exists, row *Row) string {
-	s := &relational.Select{Table: p.Select.Table, Link: p.Select.Link, Where: p.Select.Where}
-	from, where := g.rows(s, g.NewRow(), row, s.Where != nil)
+	s := &relational.Select{Table: p.Select.Table, Link: p.Select.Link, Where: p.Select.Where, Cursors: p.Select.Cursors, OrderBy: p.Select.OrderBy, Desc: p.Select.Desc}
+	found := g.NewRow()
+	from, where := g.rows(s, found, row, s.Where != nil || len(s.Cursors) > 0 || p.Keep)
+	if p.Select.Skip != 0 {
+		operator := " > "
+		if p.Not {
+			operator = " <= "
+		}
+		return "((SELECT count(*) FROM " + from + where + ")" + operator + g.Arg(p.Select.Skip) + ")"
+	}
+	if p.Keep {
+		where += g.engine.Keep(found.Alias)
+	}
 	word := "EXISTS"
 	if p.Not {
 		word = "NOT EXISTS"

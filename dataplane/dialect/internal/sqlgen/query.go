@@ -149,6 +149,8 @@ func (g *Generator) value(v relational.Value, row *Row) string {
 		return g.engine.Output(g.Arg(v.Arg), relational.KindText)
 	case relational.When:
 		return "CASE WHEN " + g.Arg(v.Arg) + " = " + Text(v.Is) + " THEN " + g.value(v.Then, row) + " ELSE " + g.value(v.Else, row) + " END"
+	case relational.Guarded:
+		return "CASE WHEN " + g.gate(row, v.Gate) + " THEN " + g.engine.Piece(g.value(v.Value, row)) + " ELSE " + g.engine.Literal(JSONString(v.Mark)) + " END"
 	case *relational.Page:
 		return g.pageObject(v, row)
 	case relational.PageRows:
@@ -165,7 +167,11 @@ func (g *Generator) one(v *relational.One, row *Row) string {
 	inner := g.NewRow()
 	members := g.members(v.Fields, inner)
 	if single(v.Select) {
+		columns := inner.columns() // before where takes some that stay inside
 		from, where := g.rows(v.Select, inner, row, true)
+		if len(inner.gates) > 0 { // the limit keeps the engine from looking at a gate for each value
+			return g.engine.One(members, "(SELECT "+columns+" FROM "+from+where+" LIMIT 1) AS "+inner.Alias)
+		}
 		return g.engine.One(members, from+where)
 	}
 	if v.Select.Limit != 0 || v.Select.Max != 0 || v.Select.FromEnd {
