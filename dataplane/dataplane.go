@@ -11,6 +11,7 @@ package dataplane
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -61,6 +62,7 @@ type Config struct {
 	ExportSize    int           // of an export's elements; default 10,000,000 (data-api §9.3)
 	Timeout       time.Duration // of a request; default 45 s
 	Region        string        // first part of request ids; default local
+	Mark          string        // stands in SQL for what may not be read; default random, as no client may know it
 }
 
 func (c *Config) complete() {
@@ -97,6 +99,9 @@ func (c *Config) complete() {
 	if c.Region == "" {
 		c.Region = "local"
 	}
+	if c.Mark == "" {
+		c.Mark = "denied:" + rand.Text()
+	}
 }
 
 // DataPlane serves projects.
@@ -105,14 +110,15 @@ type DataPlane struct {
 	schemas   *compiledschema.Cache
 	documents *operation.Cache
 	plans     *otter.Cache[planKey, *planner.Plan]
+	mark      string // of values that may not be read; nobody outside this process knows it
 }
 
 // planKey is what a plan depends on. The document stands for project and
 // release.
 type planKey struct {
-	document uint64
-	shape    string
-	admin    bool
+	document  uint64
+	shape     string
+	requester planner.Requester
 }
 
 // New makes a data plane.
@@ -120,6 +126,7 @@ func New(c Config) *DataPlane {
 	c.complete()
 	return &DataPlane{
 		config:    c,
+		mark:      c.Mark,
 		schemas:   compiledschema.NewCache(c.Releases, c.SchemaBytes),
 		documents: operation.NewCache(c.Limits, c.DocumentBytes),
 		plans: otter.Must(&otter.Options[planKey, *planner.Plan]{
@@ -199,22 +206,55 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 	if err != nil {
 		return executor.Result{}, err
 	}
-	admin := false
-	if !schema.Open() && c.Token != "" { // where everything is open nothing depends on who asks
-		if admin, err = p.config.Admins.IsProjectAdmin(ctx, c.Project.Project, c.Token); err != nil {
+	var who requester
+	if !schema.Open() || prepared.Document.AsksUser { // else nothing depends on who asks
+		if who, err = p.requester(ctx, c); err != nil {
 			return executor.Result{}, err
 		}
 	}
-	key := planKey{prepared.Document.ID, prepared.Shape, admin}
-	plan, ok := p.plans.GetIfPresent(key)
-	if !ok {
-		plan, err = planner.Make(prepared, planner.Target{Dialect: db.Dialect(), Namespace: scope.Namespace(), Admin: admin})
-		if err != nil {
-			return executor.Result{}, err
+	planFor := func(as planner.Requester) (*planner.Plan, error) {
+		if schema.ModelType(as.Type) == nil {
+			as.Type = "" // no node has this type
 		}
+		return p.plan(prepared, planKey{prepared.Document.ID, prepared.Shape, as}, planner.Target{
+			Dialect: db.Dialect(), Namespace: scope.Namespace(), Requester: as, Mark: p.mark,
+			Queries: func(text string) (*operation.Document, error) { return p.documents.Permission(schema, text) },
+		})
+	}
+	plan, err := planFor(who.Requester)
+	if err != nil {
+		return executor.Result{}, err
+	}
+	return executor.Run(ctx, executor.Request{
+		DB: db, Scope: scope, Plan: plan, Prepared: prepared, Now: p.config.Clock(), User: who.node,
+		Anonymous: func() (*planner.Plan, error) { return planFor(planner.Requester{}) },
+	})
+}
+
+// plan finds a plan, or makes it.
+func (p *pipeline) plan(prepared *operation.Prepared, key planKey, target planner.Target) (*planner.Plan, error) {
+	if plan, ok := p.plans.GetIfPresent(key); ok {
+		return plan, nil
+	}
+	plan, err := planner.Make(prepared, target)
+	if err == nil {
 		p.plans.Set(key, plan)
 	}
-	return executor.Run(ctx, executor.Request{DB: db, Scope: scope, Plan: plan, Prepared: prepared, Now: p.config.Clock()})
+	return plan, err
+}
+
+// requester is who asks.
+type requester struct {
+	planner.Requester
+	node string // the id of the node whose token was sent
+}
+
+func (p *pipeline) requester(ctx context.Context, c transport.Caller) (requester, error) {
+	if c.Token == "" {
+		return requester{}, nil
+	}
+	admin, err := p.config.Admins.IsProjectAdmin(ctx, c.Project.Project, c.Token)
+	return requester{Requester: planner.Requester{Admin: admin}}, err
 }
 
 // failed is the answer when nothing was executed.

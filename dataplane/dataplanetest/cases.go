@@ -1,6 +1,7 @@
 package dataplanetest
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/relational"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew, from the reference context")
@@ -22,7 +25,9 @@ var update = flag.Bool("update", false, "write the golden files anew, from the r
 //
 // A case is a txtar file: schema.graphql is the data model; N.graphql are the
 // requests, in order of their names, N.variables.json their variables, N.json
-// the answers, N.<context>.sql the statements. <id1> in a request is the first
+// the answers, N.<context>.sql the statements. permissions.json are the permission
+// records, and N.as says who sends a request: admin, or a node's type and id; nobody
+// without it. <id1> in a request is the first
 // id that an answer showed.
 func RunCases(t *testing.T, c Context, api compiledschema.API, dir string, reference bool) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
@@ -42,11 +47,12 @@ func runCase(t *testing.T, c Context, api compiledschema.API, file string, refer
 		t.Fatal(err)
 	}
 	a := &golden{archive: archive}
-	project := Deploy(t, c, a.get("schema.graphql"))
+	project := deployCase(t, c, a)
 	n := &names{byID: map[string]string{}, ids: map[string]string{}}
 	for _, request := range a.requests() {
 		stem := strings.TrimSuffix(request, ".graphql")
 		r := Request{Query: n.show(a.get(request)), Variables: []byte(n.show(a.get(stem + ".variables.json"))), API: api}
+		r.sendAs(t, project, n.show(strings.TrimSpace(a.get(stem+".as"))))
 		_, answer := project.Do(t, r)
 		a.check(t, stem+".json", pretty(n.hide(answer)), reference)
 		a.check(t, stem+"."+c.Name+".sql", Statements(t, c, project, r), true)
@@ -58,6 +64,37 @@ func runCase(t *testing.T, c Context, api compiledschema.API, file string, refer
 		if err := os.WriteFile(file, txtar.Format(a.archive), 0o644); err != nil { //nolint:gosec // test data
 			t.Fatal(err)
 		}
+	}
+}
+
+// deployCase deploys a case's data model, open to everyone unless it says who may do
+// what.
+func deployCase(t *testing.T, c Context, a *golden) *Project {
+	records := a.get("permissions.json")
+	if records == "" {
+		return Deploy(t, c, a.get("schema.graphql"))
+	}
+	parsed, problems := datamodel.Parse(a.get("schema.graphql"))
+	if len(problems) > 0 {
+		t.Fatalf("data model: %v", problems)
+	}
+	release := compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil)}
+	if err := json.Unmarshal([]byte(records), &release.Records); err != nil {
+		t.Fatalf("permissions.json: %v", err)
+	}
+	return DeployRelease(t, c, release)
+}
+
+// sendAs gives a request the token of who is meant: admin, or a type and an id.
+func (r *Request) sendAs(t *testing.T, p *Project, who string) {
+	typeName, id, isNode := strings.Cut(who, " ")
+	switch {
+	case isNode:
+		r.As, r.Token = typeName, p.NodeToken(t, typeName, id)
+	case who == "admin":
+		r.Token = AdminToken
+	case who != "":
+		t.Fatalf("nobody is called %q", who)
 	}
 }
 

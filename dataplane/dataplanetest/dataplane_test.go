@@ -11,6 +11,7 @@ func TestCases(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			RunCases(t, c, compiledschema.Simple, "testdata/cases", i == 0)
 			t.Run("relay", func(t *testing.T) { RunCases(t, c, compiledschema.Relay, "testdata/relay", i == 0) })
+			t.Run("permissions", func(t *testing.T) { RunCases(t, c, compiledschema.Simple, "testdata/permissions", i == 0) })
 		})
 	}
 }

@@ -62,19 +62,27 @@ func TestResolversOfTheRelayAPI(t *testing.T) {
 	}
 }
 
-// Where not everything is open, each field of the Viewer is refused by itself.
-func TestRefusedFieldsOfTheViewer(t *testing.T) {
+// TestDeniedFieldsOfTheViewer: who may read nothing still walks through viewers,
+// connections and counts (data-api §6.3).
+func TestDeniedFieldsOfTheViewer(t *testing.T) {
 	parsed, problems := datamodel.Parse(blog)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	p := DeployRelease(t, embedded(t), compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil)})
+	create := `mutation { createPage(input: {path: "/", clientMutationId: "1"}) { viewer { id } } }`
+	if _, answer := p.Do(t, Request{Query: create, API: compiledschema.Relay}); !strings.Contains(answer, `"code":3008`) {
+		t.Error(answer)
+	}
+	if _, answer := p.Do(t, Request{Query: create, API: compiledschema.Relay, Token: AdminToken}); strings.Contains(answer, "error") {
+		t.Fatal(answer)
+	}
 	for query, want := range map[string]string{
-		`{ viewer { id } }`:                        `{"data":{"viewer":{"id":"viewer-fixed"}}}`,
-		`{ viewer { Page(path: "/") { id } id } }`: `"path":["viewer","Page"]`,
-		`{ viewer { id allPages { count } } }`:     `{"data":null,"errors":[{"message":"Insufficient Permissions","code":3008`,
-		`{ node(id: "viewer-fixed") { id } }`:      `"code":3008`,
-		`mutation { createPage(input: {path: "/", clientMutationId: "1"}) { viewer { id } } }`: `"code":3008`,
+		`{ viewer { id } }`:                                 `{"data":{"viewer":{"id":"viewer-fixed"}}}`,
+		`{ viewer { Page(path: "/") { id } id } }`:          `{"data":{"viewer":{"Page":null,"id":"viewer-fixed"}},"errors":[{"message":"Insufficient Permissions","code":3008`,
+		`{ viewer { id allPages { count } } }`:              `{"data":{"viewer":{"id":"viewer-fixed","allPages":{"count":1}}}}`,
+		`{ node(id: "viewer-fixed") { id } }`:               `{"data":{"node":{"id":"viewer-fixed"}}}`,
+		`{ viewer { allPages { edges { node { id } } } } }`: `"path":["viewer","allPages","edges",0,"node","id"]`,
 	} {
 		if _, answer := p.Do(t, Request{Query: query, API: compiledschema.Relay}); !strings.Contains(answer, want) {
 			t.Errorf("%s: %s", query, answer)

@@ -41,11 +41,27 @@ func (p *Project) planFor(c Context, r Request, namespace string) (*planner.Plan
 			return nil, err
 		}
 	}
-	prepared, err := operation.NewCache(operation.DefaultLimits(), 1<<20).Prepare(p.Schema.For(r.API), request)
+	documents := operation.NewCache(operation.DefaultLimits(), 1<<20)
+	prepared, err := documents.Prepare(p.Schema.For(r.API), request)
 	if err != nil {
 		return nil, err
 	}
-	return planner.Make(prepared, planner.Target{Dialect: c.DB.Dialect(), Namespace: namespace})
+	return planner.Make(prepared, planner.Target{
+		Dialect: c.DB.Dialect(), Namespace: namespace, Requester: r.requester(), Mark: mark,
+		Queries: func(text string) (*operation.Document, error) { return documents.Permission(p.Schema, text) },
+	})
+}
+
+// requester is who sends a request, as plans see it.
+func (r Request) requester() planner.Requester {
+	switch {
+	case r.Token == AdminToken:
+		return planner.Requester{Admin: true}
+	case r.Token != "":
+		return planner.Requester{Type: r.As}
+	default:
+		return planner.Requester{}
+	}
 }
 
 // allSteps lists the statements of a plan, those of both branches of a choice.

@@ -35,6 +35,8 @@ type (
 	}
 	// Count is the number of rows that Select finds.
 	Count struct{ Select *Select }
+	// Whether says if Select finds a row.
+	Whether struct{ Select *Select }
 	// FirstOf is the first option that is not null, or null.
 	FirstOf struct{ Options []*One }
 	// Argument is an argument that carries a text, as a member of an object.
@@ -76,6 +78,7 @@ func (Object) value()      {}
 func (*One) value()        {}
 func (*Many) value()       {}
 func (*Count) value()      {}
+func (Whether) value()     {}
 func (*FirstOf) value()    {}
 func (Argument) value()    {}
 func (When) value()        {}
@@ -200,6 +203,8 @@ type (
 		Values    []RowValue
 		Predicate Predicate
 	}
+	// Definite is false where its part is unknown.
+	Definite struct{ Predicate Predicate }
 	// NullArg holds when an argument is null (or not: Not).
 	NullArg struct {
 		Arg Arg
@@ -225,6 +230,7 @@ func (In) predicate()       {}
 func (Match) predicate()    {}
 func (Exists) predicate()   {}
 func (WithRow) predicate()  {}
+func (Definite) predicate() {}
 func (NullArg) predicate()  {}
 
 // Op compares.

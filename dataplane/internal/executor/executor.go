@@ -31,6 +31,10 @@ type Request struct {
 	Plan     *planner.Plan
 	Prepared *operation.Prepared
 	Now      time.Time
+	User     string // the id of the node whose token was sent; "" for nobody
+	// Anonymous is the plan for nobody, which is who sends a token whose node is not
+	// there.
+	Anonymous func() (*planner.Plan, error)
 }
 
 // Result is what a request gets.
@@ -45,18 +49,35 @@ func Run(ctx context.Context, request Request) (Result, error) {
 	r := &run{
 		Request: request,
 		ctx:     ctx,
-		binding: planner.Binding{Prepared: request.Prepared, Now: request.Now.UTC().Truncate(time.Millisecond)},
+		binding: planner.Binding{Prepared: request.Prepared, Now: request.Now.UTC().Truncate(time.Millisecond), User: request.User},
 	}
-	if r.Plan.Read != nil {
-		return r.read(r.Plan)
+	if r.Plan.Read == nil {
+		return r.writes()
 	}
-	return r.writes(r.Plan)
+	result, err := r.read()
+	if errors.Is(err, errNotThere) {
+		if err = r.becomeNobody(); err == nil {
+			result, err = r.read()
+		}
+	}
+	return result, err
+}
+
+// errNotThere says that the node is not there whose token was sent.
+var errNotThere = errors.New("the requester's node is not there")
+
+// becomeNobody goes on with the plan for nobody.
+func (r *run) becomeNobody() error {
+	plan, err := r.Anonymous()
+	r.Plan, r.binding.User = plan, ""
+	return err
 }
 
 type run struct {
 	Request
 	ctx     context.Context //nolint:containedctx // lives as long as the call
 	binding planner.Binding
+	isThere bool // the requester's node was found
 }
 
 func (r *run) statement(s *planner.Step) (database.Statement, error) {
@@ -64,7 +85,8 @@ func (r *run) statement(s *planner.Step) (database.Statement, error) {
 	return database.Statement{Statement: s.Statement, Args: args}, err
 }
 
-func (r *run) read(plan *planner.Plan) (Result, error) {
+func (r *run) read() (Result, error) {
+	plan := r.Plan
 	data := plan.Read.Constant
 	failed, err := r.checks(plan.Root)
 	if err != nil {
@@ -82,8 +104,12 @@ func (r *run) read(plan *planner.Plan) (Result, error) {
 			root := plan.Root.Children[0]
 			return Result{Data: []byte("null"), Errors: []response.Error{{Fault: planner.ExplainRead(err), Path: []any{root.Key}, Field: root.Field}}}, nil
 		}
+		var isThere bool
+		if data, isThere = plan.Read.Present(data); !isThere {
+			return Result{}, errNotThere
+		}
 	}
-	if !plan.Read.Rewrite && len(failed) == 0 && !response.AnyNull(data, plan.Read.Watch) {
+	if !plan.Read.Rewrite && len(failed) == 0 && !response.AnyNull(data, plan.Read.Watch) && !response.AnyMarked(data, plan.Mark) {
 		return Result{Data: data}, nil
 	}
 	data, errs, err := r.completer(failed).Complete(data, plan.Root)
@@ -104,6 +130,7 @@ func (r *run) stops(err error) error {
 
 func (r *run) completer(failed map[*planner.PageCheck]*fault.Fault) *response.Completer {
 	return &response.Completer{
+		Mark:    r.Plan.Mark,
 		Failed:  func(c *planner.PageCheck) *fault.Fault { return failed[c] },
 		Inspect: r.inspect,
 	}
@@ -154,15 +181,21 @@ func (r *run) checks(n *planner.Node) (map[*planner.PageCheck]*fault.Fault, erro
 	return failed, walk(n)
 }
 
-func (r *run) writes(plan *planner.Plan) (Result, error) {
-	if err := r.binding.CheckLiterals(plan); err != nil {
+func (r *run) writes() (Result, error) {
+	if err := r.binding.CheckLiterals(r.Plan); err != nil {
 		return Result{}, err
 	}
 	out := []byte{'{'}
 	var errs []response.Error
 	isNull := false
-	for i, w := range plan.Writes {
-		value, failures, err := r.write(w)
+	for i := range r.Plan.Writes {
+		value, failures, err := r.write(r.Plan.Writes[i])
+		if errors.Is(err, errNotThere) {
+			if err = r.becomeNobody(); err == nil {
+				value, failures, err = r.write(r.Plan.Writes[i])
+			}
+		}
+		w := r.Plan.Writes[i]
 		if err != nil {
 			return Result{}, err
 		}
@@ -204,6 +237,9 @@ func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 	if stop := r.stops(err); stop != nil {
 		return nil, nil, stop
 	}
+	if errors.Is(err, errNotThere) {
+		return nil, nil, err
+	}
 	return []byte("null"), []response.Error{{Fault: fault.Of(err), Path: []any{w.Node.Key}, Field: w.Node.Field}}, nil
 }
 
@@ -233,7 +269,9 @@ func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 	var value []byte
 	var errs []response.Error
 	err = r.DB.Transact(r.ctx, r.Scope, func(tx database.Tx) error {
-		found, err := tx.Batch(r.ctx, []database.Statement{probe})
+		found, err := r.send([]database.Statement{probe}, func(statements []database.Statement) ([][]byte, error) {
+			return tx.Batch(r.ctx, statements)
+		})
 		if err != nil {
 			return err
 		}
@@ -249,29 +287,81 @@ func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 	return value, errs, err
 }
 
-func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database.Statement) ([][]byte, error)) ([]byte, []response.Error, error) {
-	if s.Fault != nil {
-		return nil, nil, s.Fault
+// send sends statements, the first of a request with the check that the requester's
+// node is there.
+func (r *run) send(statements []database.Statement, batch func([]database.Statement) ([][]byte, error)) ([][]byte, error) {
+	if r.Plan.Requester == nil || r.isThere {
+		return batch(statements)
 	}
-	if len(s.Steps) == 0 { // __typename
+	check, err := r.statement(r.Plan.Requester)
+	if err != nil {
+		return nil, err
+	}
+	results, err := batch(append([]database.Statement{check}, statements...))
+	if err == nil {
+		r.isThere = true
+		return results[1:], nil
+	}
+	var failure *database.Error
+	if !errors.As(err, &failure) {
+		return nil, err
+	}
+	if failure.Step == 0 && failure.Kind == database.GuardFailed {
+		return nil, errNotThere
+	}
+	behind := *failure
+	behind.Step--
+	return nil, &behind
+}
+
+// bind makes the statements of steps.
+func (r *run) bind(steps []*planner.Step) ([]database.Statement, error) {
+	statements := make([]database.Statement, len(steps))
+	for i, step := range steps {
+		var err error
+		if statements[i], err = r.statement(step); err != nil {
+			return nil, err
+		}
+	}
+	return statements, nil
+}
+
+func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database.Statement) ([][]byte, error)) ([]byte, []response.Error, error) {
+	switch {
+	case len(s.Steps) > 0:
+	case s.Fault != nil:
+		return nil, nil, s.Fault
+	default: // __typename
 		return []byte(`"Mutation"`), nil, nil
 	}
-	failed, err := r.checks(w.Node)
+	failed, err := r.checks(s.Node)
 	if err != nil {
 		return nil, nil, err
 	}
-	statements := make([]database.Statement, len(s.Steps))
-	for i, step := range s.Steps {
-		if statements[i], err = r.statement(step); err != nil {
-			return nil, nil, err
-		}
+	steps, refused := s.Steps, error(nil)
+	if s.Fault != nil {
+		refused = s.Fault
 	}
-	results, err := batch(statements)
+	statements, err := r.bind(steps)
+	if err != nil && refused == nil { // who may not do this at all is told so, whatever the values are
+		refused, steps = err, s.Permits
+		statements, err = r.bind(steps)
+	}
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case refused != nil && len(steps) == 0:
+		return nil, nil, refused
+	}
+	results, err := r.send(statements, batch)
 	if err != nil {
-		if r.ctx.Err() != nil {
+		if r.ctx.Err() != nil || errors.Is(err, errNotThere) {
 			return nil, nil, err
 		}
-		return nil, nil, s.Explain(err, r.Prepared.Document.Schema, r.DB.Dialect())
+		return nil, nil, planner.ExplainWrite(err, steps, r.Prepared.Document.Schema, r.DB.Dialect())
+	}
+	if refused != nil {
+		return nil, nil, refused
 	}
 	for _, i := range s.Payload {
 		if step := s.Steps[i]; results[i] == nil && step.OnNone != nil {
@@ -279,8 +369,10 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		}
 	}
 	payload := s.JoinPayload(results)
-	if s.Rewrite || len(failed) > 0 || response.AnyNull(payload, s.Watch) {
-		data, errs, err := r.completer(failed).Complete(payload, &planner.Node{Children: []*planner.Node{w.Node}})
+	if s.Rewrite || len(failed) > 0 || response.AnyNull(payload, s.Watch) || response.AnyMarked(payload, s.Mark) {
+		shape := *s.Node
+		shape.Key, shape.Field, shape.NonNull = w.Node.Key, w.Node.Field, w.Node.NonNull
+		data, errs, err := r.completer(failed).Complete(payload, &planner.Node{Children: []*planner.Node{&shape}})
 		if err != nil {
 			return nil, nil, fault.Internal(err)
 		}

@@ -30,6 +30,7 @@ type Document struct {
 	Schema    *compiledschema.Schema
 	Operation *ast.OperationDefinition
 	Fragments ast.FragmentDefinitionList
+	AsksUser  bool // a field user is among those selected, which may be the requester
 
 	literals map[*ast.Value]int // by position among the text's literals
 	fields   map[*ast.Field]int // by position among the text's fields
@@ -95,7 +96,7 @@ func parse(schema *compiledschema.Schema, limits Limits, text, operationName str
 	}
 	n := &numberer{}
 	n.document(doc)
-	d.fields = n.fields
+	d.fields, d.AsksUser = n.fields, n.asksUser
 	for _, name := range n.pageSizes {
 		d.valued[name] = true
 	}
@@ -132,6 +133,7 @@ type numberer struct {
 	literals  []*ast.Value
 	places    []*ast.Position // of the fields
 	pageSizes []string        // variables that are sizes of pages
+	asksUser  bool
 }
 
 func (n *numberer) document(doc *ast.QueryDocument) {
@@ -152,6 +154,7 @@ func (n *numberer) set(set ast.SelectionSet) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
+			n.asksUser = n.asksUser || s.Name == "user"
 			n.fields[s] = len(n.places)
 			n.places = append(n.places, s.Position)
 			n.arguments(s.Arguments)

@@ -57,6 +57,7 @@ type Cache struct {
 	limits Limits
 	texts  *otter.Cache[textKey, known]     // exact texts
 	forms  *otter.Cache[textKey, *Document] // texts without literals
+	fixed  *otter.Cache[textKey, *Document] // texts whose literals are part of them
 }
 
 type textKey struct {
@@ -76,6 +77,9 @@ const documentFactor = 40
 
 // NewCache makes a cache that holds about this many bytes.
 func NewCache(limits Limits, bytes uint64) *Cache {
+	weigh := func(k textKey, _ *Document) uint32 {
+		return uint32(documentFactor*len(k.text) + 1024) //nolint:gosec // texts are bounded by Limits
+	}
 	return &Cache{
 		limits: limits,
 		texts: otter.Must(&otter.Options[textKey, known]{
@@ -85,17 +89,20 @@ func NewCache(limits Limits, bytes uint64) *Cache {
 			},
 		}),
 		forms: otter.Must(&otter.Options[textKey, *Document]{
-			MaximumWeight: bytes / 4 * 3,
-			Weigher: func(k textKey, _ *Document) uint32 {
-				return uint32(documentFactor*len(k.text) + 1024) //nolint:gosec // texts are bounded by Limits
-			},
+			MaximumWeight: bytes / 2,
+			Weigher:       weigh,
+		}),
+		fixed: otter.Must(&otter.Options[textKey, *Document]{
+			MaximumWeight: bytes / 4,
+			Weigher:       weigh,
 		}),
 	}
 }
 
 // Bytes says how full the cache is and how full it may get.
 func (c *Cache) Bytes() (used, limit uint64) {
-	return c.texts.WeightedSize() + c.forms.WeightedSize(), c.texts.GetMaximum() + c.forms.GetMaximum()
+	return c.texts.WeightedSize() + c.forms.WeightedSize() + c.fixed.WeightedSize(),
+		c.texts.GetMaximum() + c.forms.GetMaximum() + c.fixed.GetMaximum()
 }
 
 // Prepare parses, validates and coerces. Errors are *SyntaxError or *Invalid.
@@ -114,6 +121,21 @@ func (c *Cache) Prepare(schema *compiledschema.Schema, r Request) (*Prepared, er
 		return nil, err
 	}
 	return p, nil
+}
+
+// Permission is the document of a permission query: one operation whose literals
+// are the same for every request. Errors are *SyntaxError or *Invalid.
+func (c *Cache) Permission(schema *compiledschema.Schema, text string) (*Document, error) {
+	key := textKey{schema: schema.For(compiledschema.Existential), text: text}
+	if d, ok := c.fixed.GetIfPresent(key); ok {
+		return d, nil
+	}
+	d, err := parse(key.schema, c.limits, text, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	c.fixed.Set(key, d)
+	return d, nil
 }
 
 // Recheck validates the exact text without caches: for a request one of whose

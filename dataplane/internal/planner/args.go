@@ -1,16 +1,30 @@
 package planner
 
 import (
+	"slices"
+
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
 )
 
 // args numbers the arguments of one statement.
-type args struct{ params []Param }
+type args struct {
+	params []Param
+	rows   []relational.RowValue // those that are values of the current row
+}
 
 // add returns the number of an argument. The same value asked for in the same
 // way is one argument.
 func (a *args) add(p Param) relational.Arg {
+	if p.Source.kind == fromRow {
+		v := relational.RowValue{Column: p.Source.row.column, Type: p.Type, NoNulls: p.Source.row.noNulls && !p.Source.row.column.Required}
+		i := slices.Index(a.rows, v)
+		if i < 0 {
+			i = len(a.rows)
+			a.rows = append(a.rows, v)
+		}
+		return relational.Arg(-i - 1)
+	}
 	for i := range a.params {
 		if a.params[i].same(p) {
 			return relational.Arg(i + 1)
@@ -33,7 +47,7 @@ func (p Param) same(q Param) bool {
 }
 
 func (s Source) same(o Source) bool {
-	if s.kind != o.kind || s.literal != o.literal || s.name != o.name || s.number != o.number || len(s.path) != len(o.path) || s.kind == fromItems {
+	if s.kind != o.kind || s.scalar != o.scalar || s.literal != o.literal || s.name != o.name || s.number != o.number || len(s.path) != len(o.path) || s.kind == fromItems {
 		return false
 	}
 	for i := range s.path {

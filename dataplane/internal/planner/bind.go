@@ -3,6 +3,7 @@ package planner
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -25,6 +26,7 @@ import (
 type Binding struct {
 	Prepared *operation.Prepared
 	Now      time.Time // of the request, UTC, whole milliseconds
+	User     string    // the id of the node whose token was sent; "" for nobody
 	ids      []any     // new ids
 	now      any       // Now
 }
@@ -128,6 +130,9 @@ func (b *Binding) arg(p *Param) (any, error) {
 	case pageSkip:
 		return max(v.(int64), 0), nil
 	}
+	if n, ok := v.(int64); ok && p.Type.Kind == relational.ArgFloat {
+		return float64(n), nil
+	}
 	return v, nil
 }
 
@@ -198,9 +203,13 @@ func typed[T any](items []any) (any, error) {
 
 // resolve finds the coerced value of a source.
 func (b *Binding) resolve(p *Param, s Source) (any, error) {
+	scalar := s.scalar
+	if scalar == datamodel.NotScalar {
+		scalar = p.scalar
+	}
 	switch s.kind {
 	case fromLiteral:
-		return b.literal(p, b.Prepared.Literals[s.literal], s.literal)
+		return b.literal(scalar, b.Prepared.Literals[s.literal], s.literal)
 	case fromVariable:
 		v := any(b.Prepared.Variables[s.name])
 		for _, step := range s.path {
@@ -230,6 +239,10 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 			b.now = b.Now
 		}
 		return b.now, nil
+	case fromRequester:
+		return b.User, nil
+	case fromRow:
+		return nil, fault.Internal(errors.New("a row's value stands among a statement's arguments"))
 	case fromItems:
 		items := make([]any, 0, len(s.items))
 		for _, item := range s.items {
@@ -242,25 +255,25 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 		return items, nil
 	}
 	if l, ok := s.value.(operation.Literal); ok {
-		return b.literal(p, l, -1)
+		return b.literal(scalar, l, -1)
 	}
 	return s.value, nil
 }
 
 // literal reads a literal of the text as the scalar that its place asks for. The
 // common ones are read here, the others by the rules that variables have too.
-func (b *Binding) literal(p *Param, l operation.Literal, position int) (any, error) {
-	if p.scalar == datamodel.String || p.scalar == datamodel.ID || p.scalar == datamodel.Password {
+func (b *Binding) literal(scalar datamodel.Scalar, l operation.Literal, position int) (any, error) {
+	if scalar == datamodel.String || scalar == datamodel.ID || scalar == datamodel.Password {
 		if l.Kind == ast.StringValue && !strings.ContainsRune(l.Raw, 0) {
 			return l.Raw, nil
 		}
 	}
-	if p.scalar == datamodel.Int && l.Kind == ast.IntValue {
+	if scalar == datamodel.Int && l.Kind == ast.IntValue {
 		if n, err := strconv.ParseInt(l.Raw, 10, 32); err == nil {
 			return n, nil
 		}
 	}
-	v, err := coercion.Literal(b.Prepared.Document.Schema, ast.NamedType(scalarNames[p.scalar], nil), &ast.Value{Kind: l.Kind, Raw: l.Raw}, nil)
+	v, err := coercion.Literal(b.Prepared.Document.Schema, ast.NamedType(scalarNames[scalar], nil), &ast.Value{Kind: l.Kind, Raw: l.Raw}, nil)
 	if err != nil {
 		return nil, &LiteralError{Literal: position, Cause: err}
 	}

@@ -37,8 +37,11 @@ func (w *writer) createEach(t *datamodel.Type, e edge, parent Source) bool {
 		return s
 	}
 	ids := Source{kind: fromItems}
-	for range e.nested {
-		ids.items = append(ids.items, w.newID())
+	for _, nested := range e.nested {
+		id := w.newID()
+		ids.items = append(ids.items, id)
+		w.permit(compiledschema.Create, t, nested, id)
+		w.permitConnect(e.field.Reverse(), id, newNode(parent))
 	}
 	table := w.layout().Table(t)
 	r := &row{}
@@ -52,6 +55,9 @@ func (w *writer) createEach(t *datamodel.Type, e edge, parent Source) bool {
 		case f.IsSystem():
 		case f.IsRelation():
 			if name := f.Name + "Id"; first.get(name).given() {
+				for i, nested := range e.nested {
+					w.permitConnects(ids.items[i], edge{field: f, ids: []Source{nested.get(name).source}})
+				}
 				w.requireUnlessKey(f.Target(), each(name))
 				set(w.layout().Link(f).Parent, idsParam(each(name)))
 			}

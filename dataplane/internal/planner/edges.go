@@ -92,7 +92,7 @@ func (w *writer) requireOnCreate(t *datamodel.Type, edges []edge, parent *parent
 
 // createPointing handles an edge whose column is in the new row: the other node
 // is checked or created first.
-func (w *writer) createPointing(r *row, e edge) {
+func (w *writer) createPointing(r *row, of Source, e edge) {
 	reverse := e.field.Reverse()
 	for _, id := range e.ids {
 		w.requireUnlessKey(e.field.Target(), id)
@@ -103,7 +103,7 @@ func (w *writer) createPointing(r *row, e edge) {
 		r.set(e.link.Parent, &p)
 	}
 	for _, nested := range e.nested {
-		id := w.create(e.field.Target(), nested, &parentEdge{field: reverse})
+		id := w.create(e.field.Target(), nested, &parentEdge{field: reverse, id: of})
 		p := idParam(id)
 		r.set(e.link.Parent, &p)
 	}
@@ -145,7 +145,7 @@ func (w *writer) connectFrom(id Source, e edge) {
 			w.create(target, nested, &parentEdge{field: e.field.Reverse(), column: e.link.Child, id: id})
 			continue
 		}
-		child := w.create(target, nested, &parentEdge{field: e.field.Reverse()})
+		child := w.create(target, nested, &parentEdge{field: e.field.Reverse(), id: id})
 		w.addJoinRows(id, e, Source{kind: fromItems, items: []Source{child}})
 	}
 }
@@ -222,7 +222,7 @@ func (w *writer) replaceParentColumn(id Source, e edge) {
 			w.takeFromParentColumn(e, e.ids[0], &id)
 		}
 	case len(e.nested) > 0:
-		child := w.create(e.field.Target(), e.nested[0], &parentEdge{field: reverse})
+		child := w.create(e.field.Target(), e.nested[0], &parentEdge{field: reverse, id: id})
 		value = &child
 	}
 	if reverse.Required {

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/internal/fault"
@@ -85,12 +87,25 @@ func (p *planning) filterScalar(a *args, key compiledschema.FilterKey, in input)
 			return relational.Constant(false)
 		}
 	}
+	if of := in.source.row; of != nil && of.nullable() { // which rule holds is for the row to say
+		given := *of
+		given.present = true
+		arg := a.add(comparing(in.source, key.Field, column, false))
+		in.source.row = &given
+		return relational.Or{
+			relational.And{relational.NullArg{Arg: arg}, p.filterScalar(a, key, input{kind: null})},
+			relational.And{relational.NullArg{Arg: arg, Not: true}, p.filterScalar(a, key, in)},
+		}
+	}
 	if value, ok := in.value.(bool); ok && column.Kind == relational.KindBool {
 		// The values of booleans are part of the shape.
 		return relational.Flag{Column: column, Value: value == (key.Op == compiledschema.Is)}
 	}
 	switch key.Op {
 	case compiledschema.In, compiledschema.NotIn:
+		if slices.ContainsFunc(in.asList(), func(item input) bool { return item.source.kind == fromRow }) {
+			return p.oneOf(a, key, in)
+		}
 		arg := a.add(comparing(in.listSource(), key.Field, column, true))
 		return relational.In{Column: column, Arg: arg, Not: key.Op == compiledschema.NotIn}
 	case compiledschema.Contains, compiledschema.NotContains:
@@ -107,6 +122,21 @@ func (p *planning) filterScalar(a *args, key compiledschema.FilterKey, in input)
 	}
 }
 
+// oneOf is in and not_in where values of a row are among those given.
+func (p *planning) oneOf(a *args, key compiledschema.FilterKey, in input) relational.Predicate {
+	column := p.doc.Schema.Layout().Column(key.Field)
+	var any relational.Or
+	for _, item := range in.asList() {
+		if item.given() {
+			any = append(any, relational.Compare{Column: column, Op: relational.Equal, Arg: a.add(comparing(item.source, key.Field, column, false))})
+		}
+	}
+	if key.Op == compiledschema.NotIn {
+		return relational.Not{Predicate: any}
+	}
+	return any
+}
+
 var comparisons = map[compiledschema.FilterOp]relational.Op{
 	compiledschema.Is:    relational.Equal,
 	compiledschema.IsNot: relational.NotEqual,
@@ -119,7 +149,7 @@ var comparisons = map[compiledschema.FilterOp]relational.Op{
 func (p *planning) match(a *args, f *datamodel.Field, c *relational.Column, in input, kind relational.MatchKind, not bool) relational.Predicate {
 	param := comparing(in.source, f, c, false)
 	m := relational.Match{Column: c, Kind: kind, Not: not, Arg: a.add(param)}
-	if kind == relational.StartsWith {
+	if kind == relational.StartsWith && m.Arg > 0 {
 		param.conv = prefixEnd
 		m.Upper = a.add(param)
 	}
@@ -130,6 +160,10 @@ func (p *planning) filterToOne(a *args, f *datamodel.Field, in input) (relationa
 	related, err := p.related(a, f, in)
 	if err != nil {
 		return nil, err
+	}
+	if id, ok := related.Where.(relational.Compare); ok && id.Column == related.Table.ID && id.Op == relational.Equal && related.Link.Parent != nil {
+		// The row itself says which node it points at.
+		return relational.Definite{Predicate: relational.Compare{Column: related.Link.Parent, Op: relational.Equal, Arg: id.Arg}}, nil
 	}
 	return relational.Exists{Select: related, Not: in.kind == null}, nil
 }

@@ -11,9 +11,15 @@ import (
 
 // planning is the work on one plan.
 type planning struct {
+	target Target
 	doc    *operation.Document
 	vars   map[string]coercion.Value // looked at for their shape only
 	newIDs int                       // how many ids a request makes so far
+	// server are the variables of a permission query, which no client fills.
+	server map[string]input
+	// asRequester says that the plan is right only while the requester's node is
+	// there.
+	asRequester bool
 }
 
 // input is a value that the client gave: its structure, which the plan may
@@ -89,6 +95,9 @@ func (p *planning) arguments(f *ast.Field) input {
 func (p *planning) input(v *ast.Value) input {
 	switch v.Kind {
 	case ast.Variable:
+		if p.server != nil {
+			return p.server[v.Raw]
+		}
 		value, ok := p.vars[v.Raw]
 		if !ok {
 			return input{}

@@ -28,6 +28,12 @@ type Plan struct {
 	Read   *Read
 	Writes []*Write // the root fields of a mutation, in order
 	Root   *Node    // the shape of data
+	// Mark is the JSON string that stands for values which may not be read; "" when
+	// none can.
+	Mark string
+	// Requester is the check before the first write that the requester's node is
+	// there; nil when nothing depends on it.
+	Requester *Step
 }
 
 // Bytes is about how much memory the plan takes.
@@ -78,6 +84,24 @@ type Read struct {
 	// JSON in which a key of Watch is null: that field is required.
 	Rewrite bool
 	Watch   []string
+	// AsRequester says that the JSON ends with whether the requester's node is there,
+	// see Present.
+	AsRequester bool
+}
+
+// Present cuts off whether the requester's node is there. When it is not, the rest
+// is not the answer.
+func (r *Read) Present(data []byte) ([]byte, bool) {
+	if !r.AsRequester {
+		return data, true
+	}
+	rest, ok := bytes.CutSuffix(data, []byte(`,"":1}`))
+	if !ok {
+		return nil, false
+	}
+	data = data[:len(rest)+1]
+	data[len(rest)] = '}'
+	return data, true
 }
 
 // Write answers one root field of a mutation.
@@ -98,6 +122,11 @@ type Sequence struct {
 	Fault   *fault.Fault // known before anything runs
 	Rewrite bool
 	Watch   []string // like Read's
+	Mark    string   // like Plan's
+	Node    *Node    // the shape of the payload
+	// Permits are those of Steps that say whether the requester may do this at all,
+	// which comes before everything else (data-api §6.7).
+	Permits []*Step
 }
 
 // JoinPayload makes the payload of the results of a sequence's steps: an object
@@ -140,6 +169,7 @@ type Node struct {
 	Item     bool         // items of List are non-null
 	Children []*Node      // of an object or of the objects of a list
 	Fault    *fault.Fault // the value can't be had, whatever the data is
+	Denied   *fault.Fault // the value can't be had where it is marked
 	Check    *PageCheck   // the value can't be had when this fails for the request
 	Inspect  *ast.Field   // the value is introspection: this field, with all that was selected under its key
 	Options  [][]*Node    // of an interface: the children by what the data is; see TypeKey
@@ -154,12 +184,14 @@ type PageCheck struct {
 // Source says where a value comes from.
 type Source struct {
 	kind    sourceKind
-	literal int      // position among the request's literals
-	name    string   // variable
-	path    []any    // keys and indexes inside the variable's value
-	value   any      // constant
-	number  int      // which of the ids that this request makes
-	items   []Source // list
+	literal int              // position among the request's literals
+	name    string           // variable
+	path    []any            // keys and indexes inside the variable's value
+	value   any              // constant
+	number  int              // which of the ids that this request makes
+	items   []Source         // list
+	scalar  datamodel.Scalar // what a literal is read as, where its place in the text says; else Param's
+	row     *rowValue
 }
 
 type sourceKind uint8
@@ -171,6 +203,8 @@ const (
 	fromNewID
 	fromClock
 	fromItems
+	fromRequester // the id of the node whose token was sent
+	fromRow       // of the row that a condition is about; never bound
 )
 
 // Param is how one argument is made.

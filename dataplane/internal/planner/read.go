@@ -19,25 +19,35 @@ import (
 type Target struct {
 	Dialect   dialect.Dialect
 	Namespace string
-	// Admin requests pass all permission checks (data-api §6.2).
-	Admin bool
+	Requester Requester
+	// Queries gives the document of a permission query by its text.
+	Queries func(text string) (*operation.Document, error)
+	// Mark is what the database says in place of a value that may not be read. No
+	// client knows it.
+	Mark string
+}
+
+// Requester is who asks, as far as a plan depends on it (data-api §6.2).
+type Requester struct {
+	Admin bool   // passes all checks
+	Type  string // of the node whose token was sent; "" for nobody
 }
 
 // Make plans a prepared operation.
 func Make(prepared *operation.Prepared, target Target) (*Plan, error) {
-	p := &planning{doc: prepared.Document, vars: prepared.Variables}
+	p := &planning{target: target, doc: prepared.Document, vars: prepared.Variables}
 	switch p.doc.Operation.Operation {
 	case ast.Mutation:
-		return p.mutation(target)
+		return p.mutation()
 	default:
 		// A subscription over HTTP is executed as a query whose root fields are
 		// null (data-api §2.13).
-		return p.query(target)
+		return p.query()
 	}
 }
 
-func (p *planning) query(target Target) (*Plan, error) {
-	r := &reader{planning: p, target: target}
+func (p *planning) query() (*Plan, error) {
+	r := &reader{planning: p}
 	rootName := "Query"
 	if p.doc.Operation.Operation == ast.Subscription {
 		rootName = "Subscription"
@@ -50,14 +60,29 @@ func (p *planning) query(target Target) (*Plan, error) {
 		fields = append(fields, relational.Field{Key: c.key, Value: value})
 		root.Children = append(root.Children, node)
 	}
-	read := &Read{Rewrite: r.rewrite, Watch: r.watch}
-	if r.usesRows {
-		statement := target.Dialect.Query(target.Namespace, &relational.Query{Fields: fields, Args: r.args.types()})
+	read := &Read{Rewrite: r.rewrite, Watch: r.watch, AsRequester: p.asRequester}
+	if p.asRequester {
+		fields = append(fields, relational.Field{Key: requesterKey, Value: &relational.Count{Select: p.requesterNode(&r.args)}})
+	}
+	if r.usesRows || p.asRequester {
+		statement := p.target.Dialect.Query(p.target.Namespace, &relational.Query{Fields: fields, Args: r.args.types()})
 		read.Step = &Step{Statement: statement, Params: r.args.params}
 	} else {
 		read.Constant = constantObject(fields)
 	}
-	return &Plan{Read: read, Root: root}, nil
+	return &Plan{Read: read, Root: root, Mark: r.mark()}, nil
+}
+
+// requesterKey is the key, the last one, under which a read says whether the
+// requester's node is there. No field can have it.
+const requesterKey = ""
+
+// requesterNode finds the node whose token was sent.
+func (p *planning) requesterNode(a *args) *relational.Select {
+	table := p.doc.Schema.Layout().Table(p.doc.Schema.ModelType(p.target.Requester.Type))
+	return &relational.Select{Table: table, Where: relational.Compare{
+		Column: table.ID, Op: relational.Equal, Arg: a.add(comparing(p.userID().source, nil, table.ID, false)),
+	}}
 }
 
 func constantObject(fields []relational.Field) []byte {
@@ -79,11 +104,24 @@ func constantObject(fields []relational.Field) []byte {
 // reader plans selections as values of one statement.
 type reader struct {
 	*planning
-	target   Target
 	args     args
 	usesRows bool     // something must be read
 	rewrite  bool     // the database's JSON may need work
 	watch    []string // it does when one of these keys is null
+	gated    bool     // values may come marked
+	// echo are the fields of the object that is planned next that may be read
+	// whatever the records say (data-api §6.3).
+	echo map[string]bool
+	// payloadEcho are those of the node that a payload of the Relay API is about.
+	payloadEcho map[string]bool
+}
+
+// mark is what values may be marked with; "" when none is.
+func (r *reader) mark() string {
+	if r.gated {
+		return r.target.Mark
+	}
+	return ""
 }
 
 // literal is a value that needs no row.
@@ -136,9 +174,6 @@ func (r *reader) field(root compiledschema.Root, c collected) (relational.Value,
 	case compiledschema.RootResolver:
 		return r.refused(notRunning(root.Resolver), node)
 	}
-	if !r.target.Admin && !r.doc.Schema.Open() {
-		return r.refused(fault.New(fault.NotAllowed, "Insufficient Permissions"), node)
-	}
 	switch root.Kind {
 	case compiledschema.RootAll:
 		return r.list(root.Type, nil, c, node)
@@ -149,8 +184,9 @@ func (r *reader) field(root compiledschema.Root, c collected) (relational.Value,
 	case compiledschema.RootNode:
 		return r.byID(c, node)
 	case compiledschema.RootUser:
-		// Only node tokens name a user; without one the answer is null.
-		return literal("null"), node
+		return r.user(root.Type, c, node)
+	case compiledschema.RootExists:
+		return r.some(root.Type, c, node)
 	default:
 		return r.refused(fault.Internal(fmt.Errorf("root field %q is no query", c.first().Name)), node)
 	}
@@ -163,8 +199,9 @@ func notRunning(r *compiledschema.Resolver) *fault.Fault {
 // object plans the selection on nodes of a type.
 func (r *reader) object(t *datamodel.Type, sets []ast.SelectionSet, node *Node) []relational.Field {
 	fields := []relational.Field{}
+	readable := r.readable(t)
 	for _, c := range r.collect(t.Name, true, sets) {
-		value, child := r.member(t, c)
+		value, child := r.member(t, c, readable)
 		child.Key, child.Field = c.key, r.doc.FieldOf(c.first())
 		fields = append(fields, relational.Field{Key: c.key, Value: value})
 		node.Children = append(node.Children, child)
@@ -172,7 +209,7 @@ func (r *reader) object(t *datamodel.Type, sets []ast.SelectionSet, node *Node) 
 	return fields
 }
 
-func (r *reader) member(t *datamodel.Type, c collected) (relational.Value, *Node) {
+func (r *reader) member(t *datamodel.Type, c collected, readable *readable) (relational.Value, *Node) {
 	f := c.first()
 	if f.Name == "__typename" {
 		return literal(quote(t.Name)), &Node{NonNull: true}
@@ -184,7 +221,7 @@ func (r *reader) member(t *datamodel.Type, c collected) (relational.Value, *Node
 	layout := r.doc.Schema.Layout()
 	switch m.Kind {
 	case compiledschema.MemberScalar:
-		return relational.ColumnValue{Column: layout.Column(m.Field)}, &Node{NonNull: m.Field.Required}
+		return readable.value(m.Field, relational.ColumnValue{Column: layout.Column(m.Field)}, &Node{NonNull: m.Field.Required})
 	case compiledschema.MemberToOne:
 		return r.toOne(m.Field, c)
 	case compiledschema.MemberToMany:
@@ -353,6 +390,20 @@ func (r *reader) single(t *datamodel.Type, c collected, node *Node) (relational.
 	return r.refused(fault.New(fault.BadArguments, "None of the following arguments provided: List(%s)", names), node)
 }
 
+// user is the node whose token was sent (data-api §2.5).
+func (r *reader) user(t *datamodel.Type, c collected, node *Node) (relational.Value, *Node) {
+	if r.target.Requester.Type == "" {
+		return literal("null"), node
+	}
+	r.usesRows = true
+	table := r.doc.Schema.Layout().Table(t)
+	one := &relational.One{Select: &relational.Select{Table: table, Where: relational.Compare{
+		Column: table.ID, Op: relational.Equal, Arg: r.args.add(comparing(Source{kind: fromRequester}, nil, table.ID, false)),
+	}}}
+	one.Fields = r.object(t, c.sets(), node)
+	return one, node
+}
+
 // TypeKey is the key under which a plan asks which type a node of an interface
 // has. It is always the first key of the object, so that an alias of the same
 // name does no harm.
@@ -382,7 +433,7 @@ func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
 		viewer = r.viewerObject(c.sets(), option)
 		node.Options = append(node.Options, option.Children)
 	}
-	r.rewrite = r.rewrite || len(r.watch) > 0 || anyCheck(node.Options)
+	r.rewrite = r.rewrite || r.gated || len(r.watch) > 0 || anyCheck(node.Options)
 	if r.rewrite {
 		// The rewriter must know which of the shapes it has before it.
 		for i, one := range value.Options {

@@ -10,7 +10,7 @@ import (
 // relationMutation plans addTo, removeFrom, set and unset (data-api §2.9). The
 // argument named after side A's field holds the id of the node found in that
 // field, which is one of side B's type.
-func (w *writer) relationMutation(root compiledschema.Root, in input, c collected, node *Node) {
+func (w *writer) relationMutation(root compiledschema.Root, in input, c collected) {
 	relation := root.Relation
 	aName, bName := w.doc.Schema.RelationNames(relation)
 	inA, inB := in.get(aName+"Id").source, in.get(bName+"Id").source
@@ -21,10 +21,12 @@ func (w *writer) relationMutation(root compiledschema.Root, in input, c collecte
 	}
 	switch root.Kind {
 	case compiledschema.RootAddTo, compiledschema.RootSet:
+		w.permitEdges(compiledschema.Connect, a, inB, ends{ids: []Source{inA}})
 		w.require(b.Type, inA, connectMissing)
 		w.require(a.Type, inB, connectMissing)
 		w.connectPair(inB, e)
 	default:
+		w.permitEdges(compiledschema.Disconnect, a, inB, ends{ids: []Source{inA}})
 		missing := func(id string) *fault.Fault {
 			return fault.New(fault.RemoveMissing, "Node with id %s not found", id)
 		}
@@ -32,13 +34,13 @@ func (w *writer) relationMutation(root compiledschema.Root, in input, c collecte
 		w.require(a.Type, inB, missing)
 		w.disconnectPair(inB, e, inA)
 	}
-	w.relationPayload(root, in, [2]Source{datamodel.SideA: inB, datamodel.SideB: inA}, c, node)
+	w.relationPayload(root, in, [2]Source{datamodel.SideA: inB, datamodel.SideB: inA}, c)
 }
 
 // relationPayload reads the two nodes of an edge. nodes are, by side, the ids of
 // the nodes that have the field of that side.
-func (w *writer) relationPayload(root compiledschema.Root, in input, nodes [2]Source, c collected, node *Node) {
-	r := w.reader()
+func (w *writer) relationPayload(root compiledschema.Root, in input, nodes [2]Source, c collected) {
+	r, node := w.reader(), w.out.Node
 	payload := r.members(w.doc.Schema.RootType(root).Name, false, c.sets(), node, func(c collected) (relational.Value, *Node) {
 		field, ok := w.doc.Schema.PayloadField(root, c.first().Name)
 		if !ok {

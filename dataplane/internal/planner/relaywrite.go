@@ -38,6 +38,7 @@ func (r *reader) payloadFields(root compiledschema.Root, in input, c collected, 
 		child := &Node{}
 		switch field.Kind {
 		case compiledschema.PayloadNode:
+			r.echo = r.payloadEcho
 			return relational.Object{Fields: r.object(root.Type, c.sets(), child)}, child
 		case compiledschema.PayloadEdge:
 			return r.edge(root.Type, c.sets(), child), child
@@ -93,6 +94,7 @@ func (w *writer) deleteWithPayload(root compiledschema.Root, in input, id Source
 			}
 			steps[i] = len(w.out.Steps)
 			r := w.reader()
+			r.payloadEcho = w.echoed
 			part := selecting(run.fields)
 			if after {
 				w.payload(r, c.key, r.payloadFields(root, in, part, &shapes[i]))

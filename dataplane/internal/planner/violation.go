@@ -31,20 +31,20 @@ func (c *Conflict) Error() string { return c.fault.Error() }
 // Unwrap returns the *fault.Fault.
 func (c *Conflict) Unwrap() error { return c.fault }
 
-// Explain turns a failed sequence into what the client is told, a *fault.Fault or a
+// ExplainWrite turns failed steps into what the client is told, a *fault.Fault or a
 // *Conflict. Constraints that a step violates are the last word where two requests
 // meet; what one request alone does wrong is found by checks before.
-func (s *Sequence) Explain(err error, schema *compiledschema.Schema, d dialect.Dialect) error {
+func ExplainWrite(err error, steps []*Step, schema *compiledschema.Schema, d dialect.Dialect) error {
 	var failure *database.Error
 	switch {
 	case !errors.As(err, &failure):
 		return fault.Of(err)
 	case failure.Kind == database.Conflict:
 		return &Conflict{fault.Of(err)}
-	case failure.Step >= len(s.Steps):
+	case failure.Step < 0 || failure.Step >= len(steps):
 		return fault.Of(err)
 	}
-	step := s.Steps[failure.Step]
+	step := steps[failure.Step]
 	switch failure.Kind {
 	case database.GuardFailed, database.RequireFailed:
 		if step.OnCheck != nil {

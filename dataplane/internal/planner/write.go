@@ -13,18 +13,24 @@ import (
 
 // mutation plans each root field as a transaction of its own (data-api §2.8,
 // LQ-D22).
-func (p *planning) mutation(target Target) (*Plan, error) {
-	plan := &Plan{Root: &Node{NonNull: true}}
+func (p *planning) mutation() (*Plan, error) {
+	plan := &Plan{Root: &Node{NonNull: true}, Mark: p.target.Mark}
 	for _, c := range p.collect("Mutation", false, []ast.SelectionSet{p.doc.Operation.SelectionSet}) {
-		write := p.write(c, target)
+		write := p.write(c)
 		write.Node.Key, write.Node.Field = c.key, p.doc.FieldOf(c.first())
 		plan.Writes = append(plan.Writes, write)
 		plan.Root.Children = append(plan.Root.Children, write.Node)
 	}
+	if p.asRequester {
+		var a args
+		change := &relational.Guard{Condition: relational.Exists{Select: p.requesterNode(&a)}}
+		change.Args = a.types()
+		plan.Requester = &Step{Statement: p.target.Dialect.Change(p.target.Namespace, change), Params: a.params}
+	}
 	return plan, nil
 }
 
-func (p *planning) write(c collected, target Target) *Write {
+func (p *planning) write(c collected) *Write {
 	f := c.first()
 	write := &Write{Node: &Node{}}
 	if f.Name == "__typename" {
@@ -44,46 +50,44 @@ func (p *planning) write(c collected, target Target) *Write {
 	if root.Kind == compiledschema.RootResolver {
 		return refuse(notRunning(root.Resolver))
 	}
-	if !target.Admin && !p.doc.Schema.Open() {
-		return refuse(fault.New(fault.NotAllowed, "Insufficient permissions for this mutation"))
-	}
 	in := p.mutationInput(f)
 	switch root.Kind {
 	case compiledschema.RootCreate:
-		write.Found = p.sequence(target, func(w *writer) {
+		write.Found = p.sequence(func(w *writer) {
 			id := w.create(root.Type, in, nil)
-			w.payloadNode(root, in, id, c, write.Node)
+			w.payloadNode(root, in, in, id, c)
 		})
 	case compiledschema.RootUpdate:
-		write.Found = p.sequence(target, func(w *writer) {
+		write.Found = p.sequence(func(w *writer) {
 			w.update(root.Type, in)
-			w.payloadNode(root, in, in.get("id").source, c, write.Node)
+			w.payloadNode(root, in, in, in.get("id").source, c)
 		})
 	case compiledschema.RootUpdateOrCreate:
 		update, create := in.get("update"), in.get("create")
-		write.Choose = p.probe(target, root.Type, update.get("id").source)
-		write.Found = p.sequence(target, func(w *writer) {
+		write.Choose = p.probe(root.Type, update.get("id").source)
+		write.Found = p.sequence(func(w *writer) {
 			w.update(root.Type, update)
-			w.payloadNode(root, in, update.get("id").source, c, write.Node)
+			w.payloadNode(root, in, update, update.get("id").source, c)
 		})
-		write.Missing = p.sequence(target, func(w *writer) {
+		write.Missing = p.sequence(func(w *writer) {
 			id := w.create(root.Type, create, nil)
-			w.payloadNode(root, in, id, c, &Node{})
+			w.payloadNode(root, in, create, id, c)
 		})
 	case compiledschema.RootDelete:
-		write.Found = p.sequence(target, func(w *writer) {
+		write.Found = p.sequence(func(w *writer) {
 			id := in.get("id").source
+			w.permit(compiledschema.Delete, root.Type, in, id)
 			w.mayBeDeleted(root.Type, id)
-			w.deleteReading(root, in, id, c, write.Node)
+			w.deleteReading(root, in, id, c)
 		})
 	default:
-		write.Found = p.sequence(target, func(w *writer) { w.relationMutation(root, in, c, write.Node) })
+		write.Found = p.sequence(func(w *writer) { w.relationMutation(root, in, c) })
 	}
 	return write
 }
 
 // probe asks whether a node exists.
-func (p *planning) probe(target Target, t *datamodel.Type, id Source) *Step {
+func (p *planning) probe(t *datamodel.Type, id Source) *Step {
 	var a args
 	table := p.doc.Schema.Layout().Table(t)
 	where := relational.Compare{Column: table.ID, Op: relational.Equal, Arg: a.add(idParam(id))}
@@ -91,14 +95,13 @@ func (p *planning) probe(target Target, t *datamodel.Type, id Source) *Step {
 		Select: &relational.Select{Table: table, Where: where},
 		Fields: []relational.Field{{Key: "id", Value: relational.ColumnValue{Column: table.ID}}},
 	}}}, Args: a.types()}
-	return &Step{Statement: target.Dialect.Query(target.Namespace, q), Params: a.params}
+	return &Step{Statement: p.target.Dialect.Query(p.target.Namespace, q), Params: a.params}
 }
 
 // writer collects the steps of one sequence.
 type writer struct {
 	*planning
-	target Target
-	out    *Sequence
+	out *Sequence
 	// row is the write of the payload's own row, when that one write is all that
 	// can be left to say what became of it: it may return the payload itself.
 	row *rowWrite
@@ -106,6 +109,7 @@ type writer struct {
 	inserted *insertion
 	// held are the nodes that this sequence looks at before it writes.
 	held []held
+	permits
 }
 
 // rowWrite is a step that writes one row, and what it can be made to return.
@@ -116,12 +120,16 @@ type rowWrite struct {
 	requires  func()                        // adds the check that is needed when it returns nothing
 }
 
-func (p *planning) sequence(target Target, plan func(*writer)) *Sequence {
-	w := &writer{planning: p, target: target, out: &Sequence{}}
+func (p *planning) sequence(plan func(*writer)) *Sequence {
+	w := &writer{planning: p, out: &Sequence{Node: &Node{}}}
 	plan(w)
+	if w.forbidden != nil { // whatever else is wrong with it
+		return &Sequence{Fault: w.forbidden, Node: w.out.Node}
+	}
+	w.placePermits()
 	w.holdAll()
 	if w.out.Fault != nil {
-		w.out.Steps = nil
+		w.out.Steps = w.out.Permits
 	}
 	return w.out
 }
@@ -174,22 +182,29 @@ func relationRequired(f *datamodel.Field) *fault.Fault {
 
 // payloadNode makes a node, as it is after the writes, or in the Relay API the
 // payload around it, the value of the root field: returned by the write of its row
-// where that is all there is to do, else read.
-func (w *writer) payloadNode(root compiledschema.Root, in input, id Source, c collected, node *Node) {
+// where that is all there is to do, else read. given is what of the arguments was
+// written, which may be read back.
+func (w *writer) payloadNode(root compiledschema.Root, in, given input, id Source, c collected) {
+	w.echoed = echoed(given)
+	node := w.out.Node
 	r := w.reader()
 	if w.doc.Schema.API() == compiledschema.Relay {
 		w.notReturned()
+		r.payloadEcho = w.echoed
 		w.payload(r, c.key, r.payload(root, in, id, c, node))
 		return
 	}
 	if !w.returned(root.Type, c, node) {
+		r.echo = w.echoed
 		w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
 	}
 }
 
 // deleteReading deletes a node. What is read of it shows the state before
 // (LQ-D26).
-func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c collected, node *Node) {
+func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c collected) {
+	w.echoed = echoed(in)
+	node := w.out.Node
 	if w.doc.Schema.API() == compiledschema.Relay {
 		w.first(func() { w.mustExist(root.Type, id) })
 		w.deleteWithPayload(root, in, id, c, node)
@@ -202,11 +217,12 @@ func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c 
 	last := w.out.Steps[len(w.out.Steps)-1]
 	w.out.Steps = w.out.Steps[:len(w.out.Steps)-1]
 	r := w.reader()
+	r.echo = w.echoed
 	w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
 	w.out.Steps = append(w.out.Steps, last)
 }
 
-func (w *writer) reader() *reader { return &reader{planning: w.planning, target: w.target} }
+func (w *writer) reader() *reader { return &reader{planning: w.planning} }
 
 // notReturned adds the check that a row exists whose write was meant to say so.
 func (w *writer) notReturned() {
@@ -224,9 +240,10 @@ func (w *writer) returned(t *datamodel.Type, c collected, node *Node) bool {
 		return false
 	}
 	r := w.reader()
+	r.echo = w.echoed
 	shape := &Node{}
 	fields := []relational.Field{{Key: c.key, Value: relational.Object{Fields: r.object(t, c.sets(), shape)}}}
-	if r.rewrite || len(r.args.params) > 0 || !relational.Returnable(fields, row.step.Deletes) {
+	if r.rewrite || r.gated || len(r.args.params) > 0 || !relational.Returnable(fields, row.step.Deletes) {
 		w.notReturned()
 		return false
 	}
@@ -269,6 +286,9 @@ func (w *writer) payload(r *reader, key string, value relational.Value) {
 	w.out.Payload = append(w.out.Payload, len(w.out.Steps))
 	w.out.Rewrite = w.out.Rewrite || r.rewrite
 	w.out.Watch = append(w.out.Watch, r.watch...)
+	if r.gated {
+		w.out.Mark = r.mark()
+	}
 	w.out.Steps = append(w.out.Steps, &Step{Statement: w.target.Dialect.Query(w.target.Namespace, q), Params: r.args.params})
 }
 
@@ -293,6 +313,10 @@ func (r *row) set(c *relational.Column, p *Param) {
 // created in, if any.
 func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source {
 	id := w.newID()
+	w.permit(compiledschema.Create, t, in, id)
+	if parent != nil {
+		w.permitConnect(parent.field, id, newNode(parent.id))
+	}
 	table := w.layout().Table(t)
 	r := &row{}
 	idOf := idParam(id)
@@ -312,8 +336,9 @@ func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source 
 	edges := w.edges(t, in, true)
 	for _, e := range edges {
 		w.hold(nil, e)
+		w.permitConnects(id, e)
 		if e.link.Parent != nil { // the new row points at the other node: that one comes first
-			w.createPointing(r, e)
+			w.createPointing(r, id, e)
 		}
 	}
 	w.requireOnCreate(t, edges, parent)
@@ -325,7 +350,7 @@ func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source 
 		}
 	}
 	w.row = nil
-	if w.out.Steps[len(w.out.Steps)-1] == step && len(w.inserted.change.Also) == 0 { // nothing after it changes what the row shows
+	if w.out.Steps[len(w.out.Steps)-1] == step && (w.inserted == nil || len(w.inserted.change.Also) == 0) { // nothing after it changes what the row shows
 		w.row = &rowWrite{step: step, render: func(returning []relational.Field) relational.Change {
 			insert.Returning = returning
 			return insert
@@ -372,6 +397,7 @@ func valueSource(f *datamodel.Field, in input) Source {
 // update adds the steps that change a node.
 func (w *writer) update(t *datamodel.Type, in input) {
 	id := in.get("id").source
+	w.permit(compiledschema.Update, t, in, id)
 	table := w.layout().Table(t)
 	edges := w.edges(t, in, false)
 	r := &row{}
@@ -416,6 +442,7 @@ func (w *writer) update(t *datamodel.Type, in input) {
 	w.first(func() { w.mustExist(t, id) })
 	for _, e := range edges {
 		w.hold(&id, e)
+		w.permitConnects(id, e)
 		w.replaceFrom(id, e)
 	}
 	w.row = nil

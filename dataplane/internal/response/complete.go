@@ -29,6 +29,9 @@ type Error struct {
 type Completer struct {
 	// Failed returns the fault of a list whose pagination arguments are bad.
 	Failed func(*planner.PageCheck) *fault.Fault
+	// Mark is the JSON string in place of values that may not be read; "" when there
+	// is none.
+	Mark string
 	// Inspect writes the value of an introspection field.
 	Inspect func(out []byte, f *ast.Field) ([]byte, error)
 }
@@ -97,8 +100,23 @@ func (w *walk) value(n *planner.Node) (isNull bool, err error) {
 	if err := w.skip(); err != nil {
 		return false, err
 	}
+	if n.Denied != nil && isMark(w.in[from:w.at], w.completer.Mark) {
+		w.fail(n.Denied, n)
+		w.out = append(w.out, "null"...)
+		return true, nil
+	}
 	w.out = append(w.out, w.in[from:w.at]...)
 	return false, nil
+}
+
+// isMark says that a JSON string is the mark, which needs no escape.
+func isMark(value []byte, mark string) bool {
+	return len(value) == len(mark)+2 && value[0] == '"' && string(value[1:len(value)-1]) == mark
+}
+
+// AnyMarked says that something in a JSON text may not be read.
+func AnyMarked(data []byte, mark string) bool {
+	return mark != "" && bytes.Contains(data, []byte(mark))
 }
 
 // nonNull marks the error of a null where none may be: it has no code, but its

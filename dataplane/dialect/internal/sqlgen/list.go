@@ -29,14 +29,14 @@ func (g *Generator) cut(s *relational.Select, row, parent *Row, limit string) st
 			row.Column(s.OrderBy)
 		}
 	}
-	columns := row.columns() // before where and order take columns that stay inside
+	columns, again := row.columns(), row.again() // before where and order take columns that stay inside
 	from, where := g.rows(s, row, parent, true)
 	inner := "SELECT " + columns + " FROM " + from + where + " ORDER BY " + g.order(s, row, fromEnd)
 	if page := g.engine.Page(limit, skip); page != "" {
 		inner += " " + page
 	}
 	if fromEnd {
-		inner = "SELECT " + row.again() + " FROM (" + inner + ") AS " + row.Alias + " ORDER BY " + g.order(s, row, false)
+		inner = "SELECT " + again + " FROM (" + inner + ") AS " + row.Alias + " ORDER BY " + g.order(s, row, false)
 	}
 	return "(" + inner + ") AS " + row.Alias
 }

@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"slices"
 	"strings"
 
 	"icehouse/dataplane/relational"
@@ -43,6 +44,8 @@ func (g *Generator) Condition(p relational.Predicate, row *Row) string {
 		return g.exists(p, row)
 	case relational.WithRow:
 		return g.withRow(p, row)
+	case relational.Definite:
+		return g.definite(p, row)
 	case relational.NullArg:
 		if p.Not {
 			return "(" + g.Arg(p.Arg) + " IS NOT NULL)"
@@ -100,6 +103,41 @@ func (g *Generator) match(p relational.Match, row *Row) string {
 		return "(NOT " + found + ")"
 	}
 	return found
+}
+
+// definite writes a condition that is never unknown. Most need nothing for it.
+func (g *Generator) definite(p relational.Definite, row *Row) string {
+	text := g.Condition(p.Predicate, row)
+	if known(p.Predicate) {
+		return text
+	}
+	if c, ok := p.Predicate.(relational.Compare); ok && c.Op == relational.Equal && !c.Column.Required {
+		return "(" + row.Column(c.Column) + " IS NOT NULL AND " + text + ")"
+	}
+	return "coalesce(" + text + ", FALSE)"
+}
+
+// known says that a condition is true or false for every row.
+func known(p relational.Predicate) bool {
+	all := func(parts []relational.Predicate) bool {
+		return !slices.ContainsFunc(parts, func(part relational.Predicate) bool { return !known(part) })
+	}
+	switch p := p.(type) {
+	case relational.And:
+		return all(p)
+	case relational.Or:
+		return all(p)
+	case relational.Not:
+		return known(p.Predicate)
+	case relational.WithRow:
+		return known(p.Predicate)
+	case relational.Compare:
+		return p.Column.Required && p.Column.References == nil && p.Arg > 0
+	case relational.Constant, relational.IsNull, relational.NullArg, relational.Exists, relational.Definite:
+		return true
+	default:
+		return false
+	}
 }
 
 // withRow writes a condition with the values of the row in place of arguments.

@@ -133,6 +133,9 @@ func (g *Generator) value(v relational.Value, row *Row) string {
 		return g.engine.Many(members, g.list(v.Select, inner, row))
 	case *relational.Count:
 		return g.count(v.Select, row)
+	case relational.Whether:
+		inner := g.NewRow()
+		return g.engine.Output("(EXISTS (SELECT 1 FROM "+g.list(v.Select, inner, row)+"))", relational.KindBool)
 	case *relational.FirstOf:
 		options := make([]string, len(v.Options))
 		for i, o := range v.Options {
