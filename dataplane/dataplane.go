@@ -10,6 +10,7 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -159,8 +160,14 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 	if err != nil {
 		return p.failed(ctx, c, err)
 	}
-	if c.API == transport.Relay {
+	switch c.API {
+	case transport.Relay:
 		schema = schema.For(compiledschema.Relay)
+	case transport.Permissions:
+		if who, err := p.requester(ctx, c); err != nil || !who.Admin {
+			return p.failed(ctx, c, cmp.Or(err, error(fault.New(fault.NotAllowed, "Insufficient Permissions"))))
+		}
+		schema = schema.For(compiledschema.Existential)
 	}
 	prepared, err := p.documents.Prepare(schema, r)
 	if err != nil {
@@ -207,7 +214,7 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 		return executor.Result{}, err
 	}
 	var who requester
-	if !schema.Open() || prepared.Document.AsksUser { // else nothing depends on who asks
+	if !schema.Open() || prepared.Document.AsksUser || schema.API() == compiledschema.Existential { // else nothing depends on who asks
 		if who, err = p.requester(ctx, c); err != nil {
 			return executor.Result{}, err
 		}

@@ -171,6 +171,14 @@ type Rule struct {
 	Permission
 }
 
+// Verbs are what the rule is about: * of a relation is both.
+func (r Rule) Verbs() []string {
+	if r.Verb == "*" {
+		return []string{"connect", "disconnect"}
+	}
+	return []string{r.Verb}
+}
+
 // Name is Target.Verb.
 func (r Rule) Name() string { return r.Target + "." + r.Verb }
 

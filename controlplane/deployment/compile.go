@@ -2,6 +2,9 @@ package deployment
 
 import (
 	"errors"
+	"fmt"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment/migrationplan"
@@ -10,10 +13,75 @@ import (
 )
 
 // compile makes the release that the data plane will read, and proves that it
-// can be served by compiling it from its encoded form, as a node will.
-func compile(next migrationplan.State, layout *relational.Layout) ([]byte, definition.Problems, error) {
+// can be served by compiling it from its encoded form, as a node will. warnings say
+// which permission queries can never hold (LQ-8).
+func compile(next migrationplan.State, layout *relational.Layout) (release compiledschema.Release, encoded []byte, warnings []string, problems definition.Problems, err error) {
+	release, problems = resolvers(next, layout)
+	if len(problems) > 0 {
+		return release, nil, nil, problems, nil
+	}
+	schema, err := release.Compile()
+	if err != nil {
+		return refused(release, err)
+	}
+	release.Permissions, warnings = permissions(next, schema)
+	if encoded, err = compiledschema.EncodeRelease(release); err != nil {
+		return release, nil, nil, nil, err
+	}
+	read, err := compiledschema.DecodeRelease(encoded)
+	if err != nil {
+		return release, nil, nil, nil, err
+	}
+	if _, err := read.Compile(); err != nil {
+		return refused(release, err)
+	}
+	return release, encoded, warnings, nil, nil
+}
+
+// refused is the answer to a release that can't be compiled.
+func refused(release compiledschema.Release, err error) (compiledschema.Release, []byte, []string, definition.Problems, error) {
+	var conflict *compiledschema.Conflict
+	var resolver *compiledschema.ResolverError
+	if errors.As(err, &conflict) || errors.As(err, &resolver) {
+		return release, nil, nil, definition.Problems{resolverProblem(err)}, nil
+	}
+	return release, nil, nil, nil, err
+}
+
+// permissions are the records of a definition, with the text of their queries.
+func permissions(next migrationplan.State, schema *compiledschema.Schema) (out compiledschema.Permissions, warnings []string) {
+	out.Open = next.Definition.Open()
+	for _, rule := range next.Definition.Rules(next.Model) {
+		p := compiledschema.Permission{Target: rule.Target, Authenticated: rule.Authenticated, Fields: rule.Fields, Name: rule.Name()}
+		for _, verb := range rule.Verbs() {
+			p.Verb = compiledschema.Verb(verb)
+			if rule.Query != "" {
+				file := rule.QueryPath
+				if rule.QueryName != "" {
+					file += ":" + rule.QueryName
+				}
+				p.Name = rule.Name() + " (" + file + ")"
+				var never gqlerror.List
+				if p.Query, never = schema.ReadPermissionQuery(p.Target, p.Verb, rule.Query, rule.QueryName); len(never) > 0 {
+					warnings = append(warnings, fmt.Sprintf("%s: the permission query for '%s' can never hold: %s", place(rule.QueryPath, never[0]), rule.Name(), never[0].Message))
+				}
+			}
+			out.Records = append(out.Records, p)
+		}
+	}
+	return out, warnings
+}
+
+func place(file string, err *gqlerror.Error) string {
+	if len(err.Locations) == 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d:%d", file, err.Locations[0].Line, err.Locations[0].Column)
+}
+
+// resolvers begins a release with what functions add to the schema.
+func resolvers(next migrationplan.State, layout *relational.Layout) (compiledschema.Release, definition.Problems) {
 	release := compiledschema.Release{Model: next.Model, Layout: layout}
-	release.Open = next.Definition.Open()
 	var problems definition.Problems
 	for _, f := range next.Definition.Functions {
 		if f.Kind != definition.Resolver {
@@ -27,26 +95,7 @@ func compile(next migrationplan.State, layout *relational.Layout) ([]byte, defin
 			release.Resolvers = append(release.Resolvers, compiledschema.ResolverSource{Function: f.Name, SDL: f.Schema})
 		}
 	}
-	if len(problems) > 0 {
-		return nil, problems, nil
-	}
-	encoded, err := compiledschema.EncodeRelease(release)
-	if err != nil {
-		return nil, nil, err
-	}
-	read, err := compiledschema.DecodeRelease(encoded)
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := read.Compile(); err != nil {
-		var conflict *compiledschema.Conflict
-		var resolver *compiledschema.ResolverError
-		if errors.As(err, &conflict) || errors.As(err, &resolver) {
-			return nil, definition.Problems{resolverProblem(err)}, nil
-		}
-		return nil, nil, err
-	}
-	return encoded, nil, nil
+	return release, problems
 }
 
 // resolverProblem gives what compiledschema refuses its number (platform §2.9).

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"icehouse/controlplane/definition"
+	"icehouse/controlplane/deployment/exposure"
 	"icehouse/controlplane/deployment/migrationplan"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/deployment/schemadiff"
@@ -59,8 +60,13 @@ type Result struct {
 	Messages []migrationplan.Message
 	Errors   definition.Problems
 	Warnings []string // for a person to read
-	Release  int64    // that serves now
+	Exposure Exposure
+	Release  int64 // that serves now
 }
+
+// Exposure is what anyone may do who has no token, for people to read: with the
+// definition that was deployed (or would be), and what is new or gone.
+type Exposure struct{ Now, Added, Removed []string }
 
 // legacyOnly is the answer to deploys of projects that were never ejected.
 const legacyOnly = "Only ejected projects can be deployed. This project is a legacy console project; eject it first."
@@ -190,13 +196,19 @@ type attempt struct {
 	release  []byte // the new payload
 	problems definition.Problems
 	warnings []string
+	// What anyone may do, now and with the new release.
+	exposedBefore, exposed []exposure.Entry
 }
 
 func (a *attempt) result() *Result {
 	if len(a.problems) > 0 {
 		return failed(a.project, a.problems)
 	}
-	return &Result{Messages: a.plan.Messages, Warnings: append(a.warnings, a.plan.Notes...), Release: a.project.Release}
+	added, removed := exposure.Diff(a.exposedBefore, a.exposed)
+	return &Result{
+		Messages: a.plan.Messages, Warnings: append(a.warnings, a.plan.Notes...), Release: a.project.Release,
+		Exposure: Exposure{Now: exposure.Lines(a.exposed), Added: exposure.Lines(added), Removed: exposure.Lines(removed)},
+	}
 }
 
 // prepare thinks a deploy through. Only broken things are errors; what the
@@ -227,10 +239,12 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	if len(a.problems) > 0 {
 		return a, nil
 	}
-	var err error
-	if a.release, a.problems, err = compile(a.new, a.plan.Layout); err != nil || len(a.problems) > 0 {
+	release, encoded, warnings, problems, err := compile(a.new, a.plan.Layout)
+	if a.release, a.problems = encoded, problems; err != nil || len(problems) > 0 {
 		return a, err
 	}
+	a.warnings = append(a.warnings, warnings...)
+	a.exposed = exposure.Of(a.new.Model, release.Permissions)
 	return a, d.checkRows(ctx, a)
 }
 
@@ -260,6 +274,7 @@ func (d *Deployer) readOld(ctx context.Context, a *attempt) error {
 		return err
 	}
 	a.payload, a.stored = stored.Payload, stored.Definition
+	a.exposedBefore = exposure.Of(release.Model, release.Permissions)
 	a.old = &migrationplan.State{Definition: def, Model: release.Model, Layout: release.Layout}
 	// Hints are no part of a model. A text that a newer version no longer reads
 	// has none to offer.

@@ -73,6 +73,10 @@ func (t *types) mutations() *graphql.Object {
 	messages, schemaErrors := &graphql.Field{Type: listOf(t.message)}, &graphql.Field{Type: listOf(t.schemaError)}
 	// Beyond the contract: what does not stop a deploy and yet should be read.
 	warnings := &graphql.Field{Type: listOf(graphql.String)}
+	// Likewise: what anyone may do without a token.
+	exposed := &graphql.Field{Type: graphql.NewObject(graphql.ObjectConfig{Name: "Exposure", Fields: graphql.Fields{
+		"now": {Type: listOf(graphql.String)}, "added": {Type: listOf(graphql.String)}, "removed": {Type: listOf(graphql.String)},
+	}})}
 	return graphql.NewObject(graphql.ObjectConfig{Name: "Mutation", Fields: graphql.Fields{
 		"authenticateCustomer": mutation("authenticateCustomer",
 			graphql.InputObjectConfigFieldMap{"auth0IdToken": arg(required(graphql.String))},
@@ -82,12 +86,12 @@ func (t *types) mutations() *graphql.Object {
 			graphql.InputObjectConfigFieldMap{"name": arg(required(graphql.String)), "alias": arg(graphql.String), "webhookUrl": arg(graphql.String),
 				"schema": arg(graphql.String), "region": arg(t.region), "config": arg(graphql.String)},
 			graphql.Fields{"viewer": viewerField, "project": {Type: required(t.project)}, "projectEdge": {Type: required(t.projectEdge)},
-				"user": userField, "migrationMessages": messages, "errors": schemaErrors, "warnings": warnings},
+				"user": userField, "migrationMessages": messages, "errors": schemaErrors, "warnings": warnings, "exposure": exposed},
 			a.addProject),
 		"push": mutation("push",
 			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.String)), "version": arg(required(graphql.Int)),
 				"config": arg(required(graphql.String)), "isDryRun": arg(required(graphql.Boolean)), "force": arg(graphql.Boolean)},
-			graphql.Fields{"project": {Type: t.project}, "migrationMessages": messages, "errors": schemaErrors, "warnings": warnings},
+			graphql.Fields{"project": {Type: t.project}, "migrationMessages": messages, "errors": schemaErrors, "warnings": warnings, "exposure": exposed},
 			a.push),
 		"deleteProject": mutation("deleteProject",
 			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.String))},
@@ -142,7 +146,7 @@ func (a *API) addProject(ctx context.Context, in input) (map[string]any, error) 
 	node := a.projectNode(p)
 	return map[string]any{"project": node, "projectEdge": edgeOf(string(p.ID), node), "user": c,
 		"migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors),
-		"warnings": append([]string{}, result.Warnings...)}, nil
+		"warnings": append([]string{}, result.Warnings...), "exposure": wireExposure(result.Exposure)}, nil
 }
 
 func (a *API) push(ctx context.Context, in input) (map[string]any, error) {
@@ -158,7 +162,7 @@ func (a *API) push(ctx context.Context, in input) (map[string]any, error) {
 		return nil, err
 	}
 	return map[string]any{"project": a.projectNode(p), "migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors),
-		"warnings": append([]string{}, result.Warnings...)}, nil
+		"warnings": append([]string{}, result.Warnings...), "exposure": wireExposure(result.Exposure)}, nil
 }
 
 func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.Project, error) {
@@ -168,6 +172,10 @@ func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.
 	}
 	p, err := a.Projects.Get(ctx, c, idOrAlias)
 	return c, p, err
+}
+
+func wireExposure(e deployment.Exposure) map[string]any {
+	return map[string]any{"now": append([]string{}, e.Now...), "added": append([]string{}, e.Added...), "removed": append([]string{}, e.Removed...)}
 }
 
 // wireMessages never gives null for a list: the command line counts on it.

@@ -61,6 +61,9 @@ type API string
 const (
 	Simple API = "simple"
 	Relay  API = "relay"
+	// Permissions asks what permission queries ask, for admins (data-api §6.6). Its
+	// address is below that of the others.
+	Permissions API = "permissions"
 )
 
 // Caller is who asks for what project.
@@ -135,7 +138,7 @@ func (h *handler) requestID() string {
 // special are the sub-paths that are no GraphQL requests.
 func special(r *http.Request) string {
 	switch sub := chi.URLParam(r, "*"); sub {
-	case string(Import), string(Export), "permissions":
+	case string(Import), string(Export), string(Permissions):
 		return sub
 	default:
 		return ""
@@ -145,14 +148,13 @@ func special(r *http.Request) string {
 func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	requestID := h.requestID()
 	w.Header().Set("Request-Id", requestID)
+	api := h.api
 	switch sub := special(r); sub {
-	case "":
 	case string(Import), string(Export):
 		h.bulk(w, r, BulkAction(sub), requestID)
 		return
-	default:
-		plain(w, http.StatusNotFound, "This server does not offer "+sub+".")
-		return
+	case string(Permissions):
+		api = Permissions
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {
 		plain(w, http.StatusUnsupportedMediaType, "The request's Content-Type must be application/json.")
@@ -187,7 +189,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, f, requestID)
 		return
 	}
-	caller := Caller{Project: entry, API: h.api, RequestID: requestID, Token: bearer(r)}
+	caller := Caller{Project: entry, API: api, RequestID: requestID, Token: bearer(r)}
 	if batch != nil {
 		write(w, http.StatusOK, h.batch(ctx, caller, batch))
 		return

@@ -241,6 +241,12 @@ func (d *deployment) printOutcome(outcome systemapi.Outcome, took time.Duration)
 		d.printf("\nDeployed in %.1f s. These changes were made:\n", took.Seconds())
 		d.printMessages(outcome.Messages)
 	}
+	for _, w := range outcome.Warnings {
+		d.printf("\n%s %s\n", d.paint("33", "Warning:"), w)
+	}
+	if len(outcome.Errors) == 0 {
+		d.printExposure(outcome.Exposure)
+	}
 	if d.command.DryRun {
 		return
 	}
@@ -265,6 +271,8 @@ func (d *deployment) printJSON(outcome systemapi.Outcome) error {
 		"dryRun":            d.command.DryRun,
 		"migrationMessages": list(outcome.Messages),
 		"errors":            list(outcome.Errors),
+		"warnings":          list(outcome.Warnings),
+		"exposure":          map[string]any{"now": list(outcome.Exposure.Now), "added": list(outcome.Exposure.Added), "removed": list(outcome.Exposure.Removed)},
 		"endpoints":         addresses,
 	})
 }

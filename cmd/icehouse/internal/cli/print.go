@@ -57,6 +57,28 @@ func (s *session) printErrors(errors []systemapi.SchemaError) {
 	}
 }
 
+// printExposure shows what anyone may do without a token, and what is new in that.
+func (s *session) printExposure(e systemapi.Exposure) {
+	if len(e.Now) == 0 {
+		s.printf("\nWithout a token nobody can read or write anything.\n")
+	} else {
+		s.printf("\nWithout a token anyone can:\n")
+		for _, line := range e.Now {
+			s.printf("    %s\n", line)
+		}
+	}
+	if len(e.Added)+len(e.Removed) == 0 {
+		return
+	}
+	s.printf("\nWhat changes in that:\n")
+	for _, line := range e.Added {
+		s.printf("  %s %s\n", s.paint("33", "+"), line)
+	}
+	for _, line := range e.Removed {
+		s.printf("  %s %s\n", s.paint("32", "-"), line)
+	}
+}
+
 // heading is a kind in the plural, each word with a capital.
 func heading(kind string) string {
 	words := strings.Fields(kind)

@@ -144,6 +144,15 @@ type SchemaError struct {
 type Outcome struct {
 	Messages []Message     `json:"migrationMessages"`
 	Errors   []SchemaError `json:"errors"`
+	Warnings []string      `json:"warnings"`
+	Exposure Exposure      `json:"exposure"`
+}
+
+// Exposure is what anyone may do without a token, and what a deploy changes in that.
+type Exposure struct {
+	Now     []string `json:"now"`
+	Added   []string `json:"added"`
+	Removed []string `json:"removed"`
 }
 
 // RootToken is a long-lived token of a service.
@@ -193,6 +202,8 @@ func (c *Client) Push(ctx context.Context, project, config string, dryRun, force
   push(input: {projectId: $projectId, force: $force, isDryRun: $isDryRun, config: $config, version: 1, clientMutationId: "static"}) {
     migrationMessages { type action name description subDescriptions { type action name description } }
     errors { description type field }
+    warnings
+    exposure { now added removed }
     project { id name alias projectDefinitionWithFileContent }
   }
 }`, map[string]any{"projectId": project, "force": force, "isDryRun": dryRun, "config": config}, &data)
