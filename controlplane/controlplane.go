@@ -26,6 +26,8 @@ import (
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
+	"icehouse/tenancy/authn"
+	"icehouse/tenancy/token"
 )
 
 // Config is what the control plane depends on.
@@ -83,7 +85,7 @@ func New(c Config) (*ControlPlane, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	tokens, err := account.NewTokens(c.JWTSecret, c.Clock)
+	tokens, err := token.NewKeys(c.JWTSecret, c.Clock)
 	if err != nil {
 		return nil, err
 	}
@@ -134,13 +136,11 @@ func (p *ControlPlane) FunctionsHandler() http.Handler { return p.functions.Hand
 // Release for the data plane's schema cache.
 func (p *ControlPlane) Registry() *schemaregistry.Registry { return p.registry }
 
-// IsProjectAdmin says whether a bearer token has all rights on a project's data:
-// a stored root token, or the platform token of a collaborator (platform §4.4,
-// LQ-D59, LQ-D60). Temporary root tokens and node tokens are the data plane's
-// own affair: it has the secret.
-func (p *ControlPlane) IsProjectAdmin(ctx context.Context, project tenancy.ProjectID, bearer string) (bool, error) {
-	return p.accounts.IsProjectAdmin(ctx, project, bearer)
-}
+// Tokens reads and signs the installation's tokens.
+func (p *ControlPlane) Tokens() *token.Keys { return p.accounts.Tokens }
+
+// Grants are the rights to projects that can be taken back.
+func (p *ControlPlane) Grants() authn.Grants { return p.accounts }
 
 // Projects manages projects for callers inside the process.
 func (p *ControlPlane) Projects() *project.Service { return p.projects }

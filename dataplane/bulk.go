@@ -39,14 +39,11 @@ func (p *pipeline) Bulk(ctx context.Context, c transport.Caller, action transpor
 
 // admitBulk opens the project for a caller who may move all of it.
 func (p *pipeline) admitBulk(ctx context.Context, c transport.Caller, action transport.BulkAction) (*bulk.Project, error) {
-	admin := false
-	if c.Token != "" {
-		var err error
-		if admin, err = p.config.Admins.IsProjectAdmin(ctx, c.Project.Project, c.Token); err != nil {
-			return nil, err
-		}
+	who, err := p.requester(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	if !admin {
+	if !who.Admin {
 		return nil, fault.New(fault.NotAllowed, "Insufficient permissions for bulk %s", action)
 	}
 	operation := ast.Query

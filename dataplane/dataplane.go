@@ -30,7 +30,9 @@ import (
 	"icehouse/dataplane/internal/response"
 	"icehouse/dataplane/internal/transport"
 	"icehouse/tenancy"
+	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/token"
 )
 
 // Limits protect the server from documents made to hurt it.
@@ -39,20 +41,17 @@ type Limits = operation.Limits
 // DefaultLimits admit everything that real services were seen to send.
 func DefaultLimits() Limits { return operation.DefaultLimits() }
 
-// Admins knows the tokens that may do everything in a project (data-api §7.2).
-type Admins interface {
-	IsProjectAdmin(ctx context.Context, project tenancy.ProjectID, token string) (bool, error)
-}
-
 // Config is what the data plane needs. Zero values of bounds take defaults.
 type Config struct {
 	Directory *directory.Directory
 	Releases  compiledschema.Releases
 	// Database opens the placement's database; it is called for each request.
 	Database func(tenancy.Placement) (*database.DB, error)
-	Admins   Admins
-	Log      *slog.Logger
-	Clock    func() time.Time
+	// Tokens and Grants say who sends a request.
+	Tokens *token.Keys
+	Grants authn.Grants
+	Log    *slog.Logger
+	Clock  func() time.Time
 
 	Limits        Limits
 	SchemaBytes   uint64        // compiled schemas kept; default 256 MiB
@@ -120,6 +119,7 @@ type planKey struct {
 	document  uint64
 	shape     string
 	requester planner.Requester
+	explains  bool // the plan knows why
 }
 
 // New makes a data plane.
@@ -176,7 +176,7 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 	if f := locked(c.Project, prepared.Document.Operation.Operation); f != nil {
 		return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID)}
 	}
-	result, err := p.run(ctx, c, schema, prepared)
+	result, explained, err := p.run(ctx, c, schema, prepared)
 	if err != nil {
 		var literal *planner.LiteralError
 		if errors.As(err, &literal) {
@@ -186,12 +186,12 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 	}
 	if len(result.Errors) == 0 {
 		out := make([]byte, 0, len(result.Data)+len(`{"data":}`))
-		return transport.Answer{Body: append(append(append(out, `{"data":`...), result.Data...), '}')}
+		return transport.Answer{Body: explained.add(append(append(append(out, `{"data":`...), result.Data...), '}'))}
 	}
 	p.logUnexpected(ctx, c, result.Errors)
-	return transport.Answer{Body: response.AppendErrors(nil, result.Data, result.Errors, c.RequestID, func(field int) (int, int) {
+	return transport.Answer{Body: explained.add(response.AppendErrors(nil, result.Data, result.Errors, c.RequestID, func(field int) (int, int) {
 		return operation.Locate(r.Query, field)
-	})}
+	}))}
 }
 
 func locked(e directory.Entry, op ast.Operation) *fault.Fault {
@@ -204,38 +204,52 @@ func locked(e directory.Entry, op ast.Operation) *fault.Fault {
 	return nil
 }
 
-func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared) (executor.Result, error) {
+// run plans and executes. The explanation is nil unless an admin asked for one.
+func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared) (executor.Result, *explanation, error) {
 	scope, err := c.Project.Scope()
 	if err != nil {
-		return executor.Result{}, err
+		return executor.Result{}, nil, err
 	}
 	db, err := p.config.Database(c.Project.Placement)
 	if err != nil {
-		return executor.Result{}, err
+		return executor.Result{}, nil, err
 	}
 	var who requester
-	if !schema.Open() || prepared.Document.AsksUser || schema.API() == compiledschema.Existential { // else nothing depends on who asks
+	if !schema.Open() || prepared.Document.AsksUser || c.Explain || schema.API() == compiledschema.Existential { // else nothing depends on who asks
 		if who, err = p.requester(ctx, c); err != nil {
-			return executor.Result{}, err
+			return executor.Result{}, nil, err
 		}
 	}
+	explains := c.Explain && who.Admin
+	if explains && c.As != "" {
+		who = somebody(c.As)
+	}
+	var plan *planner.Plan // that answers
 	planFor := func(as planner.Requester) (*planner.Plan, error) {
 		if schema.ModelType(as.Type) == nil {
 			as.Type = "" // no node has this type
 		}
-		return p.plan(prepared, planKey{prepared.Document.ID, prepared.Shape, as}, planner.Target{
-			Dialect: db.Dialect(), Namespace: scope.Namespace(), Requester: as, Mark: p.mark,
+		var err error
+		plan, err = p.plan(prepared, planKey{prepared.Document.ID, prepared.Shape, as, explains}, planner.Target{
+			Dialect: db.Dialect(), Namespace: scope.Namespace(), Requester: as, Explain: explains, Mark: p.mark,
 			Queries: func(text string) (*operation.Document, error) { return p.documents.Permission(schema, text) },
 		})
+		return plan, err
 	}
-	plan, err := planFor(who.Requester)
-	if err != nil {
-		return executor.Result{}, err
+	if _, err := planFor(who.Requester); err != nil {
+		return executor.Result{}, nil, err
 	}
-	return executor.Run(ctx, executor.Request{
+	result, err := executor.Run(ctx, executor.Request{
 		DB: db, Scope: scope, Plan: plan, Prepared: prepared, Now: p.config.Clock(), User: who.node,
-		Anonymous: func() (*planner.Plan, error) { return planFor(planner.Requester{}) },
+		Anonymous: func() (*planner.Plan, error) {
+			who = requester{}
+			return planFor(who.Requester)
+		},
 	})
+	if !explains || err != nil {
+		return result, nil, err
+	}
+	return result, explain(who, schema.Open(), plan), nil
 }
 
 // plan finds a plan, or makes it.
@@ -260,8 +274,8 @@ func (p *pipeline) requester(ctx context.Context, c transport.Caller) (requester
 	if c.Token == "" {
 		return requester{}, nil
 	}
-	admin, err := p.config.Admins.IsProjectAdmin(ctx, c.Project.Project, c.Token)
-	return requester{Requester: planner.Requester{Admin: admin}}, err
+	who, err := (&authn.Authenticator{Keys: p.config.Tokens, Grants: p.config.Grants}).Requester(ctx, c.Project.Project, c.Token)
+	return requester{planner.Requester{Admin: who.Admin, Type: who.Type}, who.Node}, err
 }
 
 // failed is the answer when nothing was executed.

@@ -1,25 +1,28 @@
 // Package account knows customers and the tokens they hold.
 //
-// In: tokens and the installation's master token. Out: customers, new tokens,
-// and whether a token may act for a project. Callers: managementapi (who is
-// calling), project and deployment (tokens they store), and, through the façade,
-// the data plane (IsProjectAdmin).
+// In: tokens and the installation's master token. Out: customers, new tokens, and
+// the rights that can be taken back (authn.Grants). Callers: managementapi (who is
+// calling), project and deployment (tokens they store), and, through the façade, the
+// data plane.
 package account
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"time"
 
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
+	"icehouse/tenancy/authn"
+	"icehouse/tenancy/token"
 )
 
 // Service answers for accounts.
 type Service struct {
 	Store  store.Store
-	Tokens *Tokens
+	Tokens *token.Keys
 	// MasterToken opens the installation; "" lets anyone in who can reach it,
 	// as a local cluster without one does (platform §4.7).
 	MasterToken string
@@ -29,7 +32,7 @@ type Service struct {
 // Authenticate logs the first customer in, for the one who knows the master
 // token. The first call makes that customer.
 func (s *Service) Authenticate(ctx context.Context, secret string) (store.Customer, string, error) {
-	if s.MasterToken != "" && !same(secret, s.MasterToken) {
+	if s.MasterToken != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(s.MasterToken)) != 1 {
 		return store.Customer{}, "", &problem.Error{Message: "invalid token for local env"}
 	}
 	customer, err := s.First(ctx)
@@ -49,20 +52,20 @@ func (s *Service) First(ctx context.Context) (store.Customer, error) {
 }
 
 // Caller is the customer behind a platform token; 2001 when there is none.
-func (s *Service) Caller(ctx context.Context, token string) (store.Customer, error) {
-	id, ok := s.Tokens.ReadPlatform(token)
-	if !ok {
+func (s *Service) Caller(ctx context.Context, bearer string) (store.Customer, error) {
+	claims, ok := s.Tokens.Read(bearer, "")
+	if !ok || !claims.IsPlatform() {
 		return store.Customer{}, problem.NoSession()
 	}
-	customer, err := s.Store.Customer(ctx, id)
+	customer, err := s.Store.Customer(ctx, claims.ClientID)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Customer{}, problem.NoSession()
 	}
 	return customer, err
 }
 
-// HasSeat says whether a customer works on a project.
-func (s *Service) HasSeat(ctx context.Context, project tenancy.ProjectID, customer string) (store.Seat, bool, error) {
+// Seat is a customer's place in a project; false when they have none that counts.
+func (s *Service) Seat(ctx context.Context, project tenancy.ProjectID, customer string) (store.Seat, bool, error) {
 	seat, err := s.Store.Seat(ctx, project, customer)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Seat{}, false, nil
@@ -70,36 +73,23 @@ func (s *Service) HasSeat(ctx context.Context, project tenancy.ProjectID, custom
 	return seat, err == nil && seat.Status == store.Joined, err
 }
 
-// IsProjectAdmin says whether a token has all rights on a project's data: a root
-// token that is stored (LQ-D59), or the platform token of a customer with a
-// seat (platform §4.4).
-func (s *Service) IsProjectAdmin(ctx context.Context, project tenancy.ProjectID, token string) (bool, error) {
-	claims, ok := s.Tokens.read(token)
-	switch {
-	case !ok: // a stranger's token costs no look-up
-		return false, nil
-	case claims.PermanentAuthTokenID != "":
-		if claims.ProjectID != string(project) {
-			return false, nil
-		}
-		return s.isStored(ctx, project, token)
-	case !claims.isPlatform():
-		return false, nil
-	}
-	_, ok, err := s.HasSeat(ctx, project, claims.ClientID)
+// HasSeat implements authn.Grants.
+func (s *Service) HasSeat(ctx context.Context, project tenancy.ProjectID, customer string) (bool, error) {
+	_, ok, err := s.Seat(ctx, project, customer)
 	return ok, err
 }
 
-func (s *Service) isStored(ctx context.Context, project tenancy.ProjectID, token string) (bool, error) {
+// RootTokens implements authn.Grants.
+func (s *Service) RootTokens(ctx context.Context, project tenancy.ProjectID) ([]string, error) {
 	stored, err := s.Store.RootTokens(ctx, project)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	found := false
-	for _, t := range stored {
-		found = same(t.Token, token) || found
+	texts := make([]string, len(stored))
+	for i, t := range stored {
+		texts[i] = t.Token
 	}
-	return found, nil
+	return texts, nil
 }
 
 // NewRootToken makes a permanent token; it counts once it is stored.
@@ -119,14 +109,12 @@ const (
 // temporary root token or the platform token of a collaborator; 4028 otherwise.
 // asked is how the caller named the project.
 func (s *Service) NodeToken(ctx context.Context, project tenancy.ProjectID, asked, rootToken, node, model string, lifetime *time.Duration) (string, error) {
-	admin := s.Tokens.IsTemporaryRoot(rootToken, project)
-	if !admin {
-		var err error
-		if admin, err = s.IsProjectAdmin(ctx, project, rootToken); err != nil {
-			return "", err
-		}
+	judge := authn.Authenticator{Keys: s.Tokens, Grants: s}
+	who, err := judge.Requester(ctx, project, rootToken)
+	if err != nil {
+		return "", err
 	}
-	if !admin {
+	if !who.Admin {
 		return "", problem.PATInvalid(asked)
 	}
 	lasts := defaultNodeToken

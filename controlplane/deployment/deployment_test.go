@@ -30,6 +30,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
+	"icehouse/tenancy/token"
 )
 
 func TestMain(m *testing.M) {
@@ -72,7 +73,7 @@ func newHouse(t *testing.T) *house {
 func (h *house) restart(s store.Store) {
 	h.t.Helper()
 	now := time.Now
-	tokens, err := account.NewTokens("a secret of sixteen bytes", now)
+	tokens, err := token.NewKeys("a secret of sixteen bytes", now)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func (s *Service) get(ctx context.Context, customer store.Customer, idOrAlias st
 	if err != nil {
 		return store.Project{}, store.Seat{}, err
 	}
-	seat, ok, err := s.Accounts.HasSeat(ctx, p.ID, customer.ID)
+	seat, ok, err := s.Accounts.Seat(ctx, p.ID, customer.ID)
 	if err != nil {
 		return store.Project{}, store.Seat{}, err
 	}

@@ -31,6 +31,7 @@ import (
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/isolation"
+	"icehouse/tenancy/token"
 )
 
 // Context is one way to serve projects.
@@ -104,7 +105,8 @@ func DeployRelease(t testing.TB, c Context, release compiledschema.Release, conf
 		Directory: projects,
 		Releases:  published(data),
 		Database:  func(tenancy.Placement) (*database.DB, error) { return c.DB, nil },
-		Admins:    admins{},
+		Tokens:    Keys,
+		Grants:    grants{},
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 		Clock:     func() time.Time { return Clock },
 		Mark:      mark,
@@ -134,11 +136,23 @@ func (p published) Release(context.Context, tenancy.ProjectID, int64) ([]byte, e
 // AdminToken is the one token that may do everything in the projects of tests.
 const AdminToken = "an admin's token"
 
-type admins struct{}
+// Keys sign the tokens of tests.
+var Keys = func() *token.Keys {
+	keys, err := token.NewKeys("the secret of all tests", func() time.Time { return Clock })
+	if err != nil {
+		panic(err)
+	}
+	return keys
+}()
 
-func (admins) IsProjectAdmin(_ context.Context, _ tenancy.ProjectID, token string) (bool, error) {
-	return token == AdminToken, nil
+// grants has one root token for every project, and no seats.
+type grants struct{}
+
+func (grants) RootTokens(context.Context, tenancy.ProjectID) ([]string, error) {
+	return []string{AdminToken}, nil
 }
+
+func (grants) HasSeat(context.Context, tenancy.ProjectID, string) (bool, error) { return false, nil }
 
 // Log keeps what the data plane logged: unexpected failures show there.
 type Log struct {
@@ -244,6 +258,10 @@ func pretty(text string) string {
 
 // NodeToken is the token of a node.
 func (p *Project) NodeToken(t testing.TB, typeName, id string) string {
-	t.Fatal("node tokens are not there yet")
-	return typeName + id
+	t.Helper()
+	text, err := Keys.Node(p.ID, id, typeName, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

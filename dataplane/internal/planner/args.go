@@ -77,6 +77,9 @@ func idsParam(s Source) Param {
 	return Param{Source: s, Type: relational.ArgType{Kind: relational.ArgID, List: true}, conv: nodeID, scalar: datamodel.ID}
 }
 
+// requesterParam is the id of the node whose token was sent.
+var requesterParam = Param{Source: Source{kind: fromRequester}, Type: relational.ArgType{Kind: relational.ArgID}, scalar: datamodel.ID}
+
 var clock = Param{Source: Source{kind: fromClock}, Type: relational.ArgType{Kind: relational.ArgTime}, scalar: datamodel.DateTime}
 
 // comparing is the parameter of a condition on a column.

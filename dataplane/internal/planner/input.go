@@ -20,6 +20,7 @@ type planning struct {
 	// asRequester says that the plan is right only while the requester's node is
 	// there.
 	asRequester bool
+	verdicts    []Verdict
 }
 
 // input is a value that the client gave: its structure, which the plan may

@@ -25,6 +25,7 @@ type access struct {
 	open      bool                 // allowed, whatever the rows are
 	condition relational.Predicate // else allowed where this holds; nil: nowhere
 	invalid   error                // why a query among them can't run (LQ-D55)
+	rules     []string             // the names of the records that decide
 }
 
 // denied is the fault where access is not given.
@@ -48,7 +49,7 @@ func (p *planning) access(a *args, records []*compiledschema.Permission, keep bo
 		for _, r := range records {
 			if !r.Custom() && r.Authenticated == authenticated && applies(r) {
 				p.asRequester = p.asRequester || authenticated
-				return access{open: true}
+				return access{open: true, rules: []string{r.Name}}
 			}
 		}
 	}
@@ -57,6 +58,7 @@ func (p *planning) access(a *args, records []*compiledschema.Permission, keep bo
 		if !r.Custom() || !applies(r) {
 			continue
 		}
+		out.rules = append(out.rules, r.Name)
 		before := *a
 		condition, err := p.permissionQuery(a, r, keep, fill)
 		if err != nil {

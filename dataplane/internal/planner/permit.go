@@ -49,12 +49,13 @@ func (w *writer) permit(verb compiledschema.Verb, t *datamodel.Type, in input, i
 	var all relational.And
 	var asked [][]*compiledschema.Permission
 	var refusal access
-	ask := func(records []*compiledschema.Permission) {
-		if slices.ContainsFunc(asked, func(known []*compiledschema.Permission) bool { return slices.Equal(known, records) }) {
+	ask := func(field string, records []*compiledschema.Permission) {
+		if !w.target.Explain && slices.ContainsFunc(asked, func(known []*compiledschema.Permission) bool { return slices.Equal(known, records) }) {
 			return
 		}
 		asked = append(asked, records)
 		access := w.access(&a, records, true, w.nodeVariables(verb, in, id))
+		w.note(t.Name, verb, field, access, ByStatement)
 		switch {
 		case access.open:
 		case access.condition == nil:
@@ -66,7 +67,7 @@ func (w *writer) permit(verb compiledschema.Verb, t *datamodel.Type, in input, i
 	}
 	fields := w.given(t, in)
 	if verb == compiledschema.Delete || len(fields) == 0 {
-		ask(records)
+		ask("", records)
 	}
 	for _, f := range fields {
 		if verb == compiledschema.Delete {
@@ -78,7 +79,7 @@ func (w *writer) permit(verb compiledschema.Verb, t *datamodel.Type, in input, i
 				covering = append(covering, r)
 			}
 		}
-		ask(covering)
+		ask(f, covering)
 	}
 	if len(all) == 0 {
 		return
@@ -223,6 +224,7 @@ func (w *writer) permitEdges(verb compiledschema.Verb, f *datamodel.Field, id So
 	for _, other := range others.ids {
 		var a args
 		access := ask(&a, input{kind: leaf, source: withScalar(other, datamodel.ID)})
+		w.note(f.Relation.Name, verb, "", access, ByStatement)
 		switch {
 		case access.open:
 			return
@@ -236,6 +238,7 @@ func (w *writer) permitEdges(verb compiledschema.Verb, f *datamodel.Field, id So
 	for _, ids := range others.idLists {
 		var a args
 		access := ask(&a, rowInput(table.ID))
+		w.note(f.Relation.Name, verb, "", access, ByStatement)
 		if access.open {
 			return
 		}

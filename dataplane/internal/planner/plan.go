@@ -31,6 +31,8 @@ type Plan struct {
 	// Mark is the JSON string that stands for values which may not be read; "" when
 	// none can.
 	Mark string
+	// Verdicts explain what permission records decided; nil unless asked for.
+	Verdicts []Verdict
 	// Requester is the check before the first write that the requester's node is
 	// there; nil when nothing depends on it.
 	Requester *Step

@@ -22,6 +22,8 @@ type Target struct {
 	Requester Requester
 	// Queries gives the document of a permission query by its text.
 	Queries func(text string) (*operation.Document, error)
+	// Explain asks for Plan.Verdicts.
+	Explain bool
 	// Mark is what the database says in place of a value that may not be read. No
 	// client knows it.
 	Mark string
@@ -70,7 +72,7 @@ func (p *planning) query() (*Plan, error) {
 	} else {
 		read.Constant = constantObject(fields)
 	}
-	return &Plan{Read: read, Root: root, Mark: r.mark()}, nil
+	return &Plan{Read: read, Root: root, Mark: r.mark(), Verdicts: p.verdicts}, nil
 }
 
 // requesterKey is the key, the last one, under which a read says whether the
@@ -81,7 +83,7 @@ const requesterKey = ""
 func (p *planning) requesterNode(a *args) *relational.Select {
 	table := p.doc.Schema.Layout().Table(p.doc.Schema.ModelType(p.target.Requester.Type))
 	return &relational.Select{Table: table, Where: relational.Compare{
-		Column: table.ID, Op: relational.Equal, Arg: a.add(comparing(p.userID().source, nil, table.ID, false)),
+		Column: table.ID, Op: relational.Equal, Arg: a.add(requesterParam),
 	}}
 }
 
@@ -398,7 +400,7 @@ func (r *reader) user(t *datamodel.Type, c collected, node *Node) (relational.Va
 	r.usesRows = true
 	table := r.doc.Schema.Layout().Table(t)
 	one := &relational.One{Select: &relational.Select{Table: table, Where: relational.Compare{
-		Column: table.ID, Op: relational.Equal, Arg: r.args.add(comparing(Source{kind: fromRequester}, nil, table.ID, false)),
+		Column: table.ID, Op: relational.Equal, Arg: r.args.add(requesterParam),
 	}}}
 	one.Fields = r.object(t, c.sets(), node)
 	return one, node

@@ -39,10 +39,15 @@ func (r *reader) readable(t *datamodel.Type) *readable {
 // value puts a field's value behind its gate.
 func (b *readable) value(f *datamodel.Field, value relational.Value, node *Node) (relational.Value, *Node) {
 	r := b.reader
-	if r.free() || b.echo[f.Name] {
+	if r.free() {
+		return value, node
+	}
+	if b.echo[f.Name] {
+		r.note(b.t.Name, compiledschema.Read, f.Name, access{open: true, rules: []string{"a mutation may read what it was given"}}, ByNode)
 		return value, node
 	}
 	g := b.gate(f)
+	r.note(b.t.Name, compiledschema.Read, f.Name, g.access, ByNode)
 	denied := g.access.denied("Insufficient Permissions")
 	switch {
 	case g.access.open:

@@ -21,6 +21,7 @@ func (p *planning) mutation() (*Plan, error) {
 		plan.Writes = append(plan.Writes, write)
 		plan.Root.Children = append(plan.Root.Children, write.Node)
 	}
+	plan.Verdicts = p.verdicts
 	if p.asRequester {
 		var a args
 		change := &relational.Guard{Condition: relational.Exists{Select: p.requesterNode(&a)}}

@@ -72,6 +72,11 @@ type Caller struct {
 	API       API
 	RequestID string
 	Token     string // the bearer token, unchecked; "" when there is none
+	// Explain asks for an explanation beside the answer, and As to be answered as
+	// somebody else: anonymous, or a node's id, with its type and a slash before it
+	// where that is not User. Both are for admins.
+	Explain bool
+	As      string
 }
 
 // Options bound requests.
@@ -189,7 +194,10 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, f, requestID)
 		return
 	}
-	caller := Caller{Project: entry, API: api, RequestID: requestID, Token: bearer(r)}
+	caller := Caller{
+		Project: entry, API: api, RequestID: requestID, Token: bearer(r),
+		Explain: r.Header.Get("X-Icehouse-Explain") == "1", As: r.Header.Get("X-Icehouse-As"),
+	}
 	if batch != nil {
 		write(w, http.StatusOK, h.batch(ctx, caller, batch))
 		return

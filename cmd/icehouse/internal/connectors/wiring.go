@@ -18,6 +18,7 @@ import (
 	"icehouse/dataplane/connector/database/postgresdb"
 	"icehouse/dataplane/connector/database/sqlitedb"
 	"icehouse/tenancy"
+	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
 )
 
@@ -62,11 +63,14 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		planes.System, planes.Functions = control.SystemHandler(), control.FunctionsHandler()
 	}
 	if c.Role.Has(config.Data) {
+		grants := authn.NewCache(control.Grants())
+		closers.Push("rights", func() error { grants.Close(); return nil })
 		planes.Data = dataplane.New(dataplane.Config{
 			Directory: projects,
 			Releases:  control.Registry(),
 			Database:  databases,
-			Admins:    control,
+			Tokens:    control.Tokens(),
+			Grants:    grants,
 			Log:       log,
 		}).Handler()
 	}
