@@ -128,7 +128,7 @@ var libraries = []rule{
 	{"github.com/vektah/gqlparser/v2", []string{"dataplane", "controlplane", "cmd/icehouse/internal", "deploy/testbed"}, "GraphQL is read in the planes"},
 	{"github.com/alecthomas/kong", []string{"cmd/icehouse/internal/cli"}, "only the command line parses arguments"},
 	{"github.com/goccy/go-yaml", []string{"cmd/icehouse/internal/yamldoc", "controlplane/definition", "deploy/testbed"}, "YAML is read at the two ends of a deploy"},
-	{"github.com/golang-jwt/jwt/v5", []string{"controlplane/account", "dataplane/internal/authn"}, "tokens are made and checked in one place for each plane"},
+	{"github.com/golang-jwt/jwt/v5", []string{"tenancy/token"}, "tokens are made and read in one place"},
 }
 
 func TestLibrariesStayInTheirPlace(t *testing.T) {

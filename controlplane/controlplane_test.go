@@ -750,3 +750,43 @@ func (h *house) isAdmin(t *testing.T, project tenancy.ProjectID, text string) (b
 	who, err := judge.Requester(t.Context(), project, text)
 	return who.Admin, err
 }
+
+// TestRootTokens adds and deletes a root token through the system API: it counts at
+// once, and no longer.
+func TestRootTokens(t *testing.T) {
+	h := newHouse(t).login()
+	id := tenancy.ProjectID(h.add("a", "alias"))
+	h.add("b", "")
+	const add = `mutation ($p: ID!, $n: String!) { addPermanentAuthToken(input: {projectId: $p, name: $n, description: "x", clientMutationId: "m"}) {
+  permanentAuthToken { id name token } permanentAuthTokenEdge { node { id } } permanentAuthTokenConnection(first: 1) { edges { node { name } } }
+  project { id } user { id } viewer { id } clientMutationId } }`
+	out := h.ask(add, map[string]any{"p": "alias", "n": "ops"})
+	added := dig(t, out, "data.addPermanentAuthToken.permanentAuthToken").(map[string]any)
+	text, tokenID := added["token"].(string), added["id"].(string)
+	if added["name"] != "ops" || dig(t, out, "data.addPermanentAuthToken.permanentAuthTokenEdge.node.id") != tokenID ||
+		dig(t, out, "data.addPermanentAuthToken.permanentAuthTokenConnection.edges.0.node.name") != "ops" || dig(t, out, "data.addPermanentAuthToken.project.id") != string(id) {
+		t.Fatal(out)
+	}
+	if ok, err := h.isAdmin(t, id, text); !ok || err != nil {
+		t.Fatal("the token gives no right", err)
+	}
+	wantError(t, h.ask(add, map[string]any{"p": "alias", "n": "ops"}), 2059, "There is already a RootToken with the name `ops`.")
+	wantError(t, h.ask(add, map[string]any{"p": "nowhere", "n": "ops"}), 4000, "No service with id 'nowhere'")
+
+	// A deploy that names the same token keeps it.
+	h.ask(push, map[string]any{"projectId": id, "isDryRun": false, "config": config("types: ./t.graphql\nrootTokens: [ops]\n", map[string]string{"./t.graphql": ""}, nil)})
+	if ok, err := h.isAdmin(t, id, text); !ok || err != nil {
+		t.Fatal("a deploy took the token away", err)
+	}
+
+	const remove = `mutation ($t: String!) { deletePermanentAuthToken(input: {permanentAuthTokenId: $t}) { deletedId project { id } permanentAuthTokenConnection { edges { node { id } } } } }`
+	wantError(t, h.ask(remove, map[string]any{"t": "cnothere"}), 2000, "No RootToken with id 'cnothere'")
+	out = h.ask(remove, map[string]any{"t": tokenID})
+	if dig(t, out, "data.deletePermanentAuthToken.deletedId") != tokenID || dig(t, out, "data.deletePermanentAuthToken.project.id") != string(id) {
+		t.Fatal(out)
+	}
+	if ok, err := h.isAdmin(t, id, text); ok || err != nil {
+		t.Fatal("a deleted token still counts", err)
+	}
+	wantError(t, h.ask(remove, map[string]any{"t": tokenID}), 2000, "No RootToken with id '"+tokenID+"'")
+}

@@ -101,6 +101,16 @@ func (t *types) mutations() *graphql.Object {
 			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.String))},
 			graphql.Fields{"url": {Type: required(graphql.String)}},
 			a.deployURL),
+		"addPermanentAuthToken": mutation("addPermanentAuthToken",
+			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.ID)), "name": arg(required(graphql.String)), "description": arg(graphql.String)},
+			graphql.Fields{"viewer": viewerField, "project": {Type: required(t.project)}, "user": userField, "permanentAuthToken": {Type: required(t.token)},
+				"permanentAuthTokenEdge": {Type: required(t.tokenEdge)}, "permanentAuthTokenConnection": t.tokensOf()},
+			a.addRootToken),
+		"deletePermanentAuthToken": mutation("deletePermanentAuthToken",
+			graphql.InputObjectConfigFieldMap{"permanentAuthTokenId": arg(required(graphql.String))},
+			graphql.Fields{"viewer": viewerField, "project": {Type: required(t.project)}, "user": userField, "deletedId": {Type: required(graphql.String)},
+				"permanentAuthTokenConnection": t.tokensOf()},
+			a.deleteRootToken),
 		"generateNodeToken": mutation("generateNodeToken",
 			graphql.InputObjectConfigFieldMap{"rootToken": arg(required(graphql.String)), "serviceId": arg(required(graphql.ID)),
 				"nodeId": arg(required(graphql.ID)), "modelName": arg(required(graphql.ID)), "expirationInSeconds": arg(graphql.Int)},
@@ -217,6 +227,44 @@ func (a *API) deployURL(ctx context.Context, in input) (map[string]any, error) {
 		return nil, err
 	}
 	return map[string]any{"url": a.Functions.UploadURL(p.ID)}, nil
+}
+
+// tokensOf are the root tokens of a payload's project.
+func (t *types) tokensOf() *graphql.Field {
+	f := get(required(t.tokenConnection), func(ctx context.Context, payload map[string]any, args map[string]any) (any, error) {
+		list, err := payload["project"].(*projectNode).tokens(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return pageOf(list, func(k store.RootToken) string { return k.ID }, args)
+	})
+	f.Args = connectionArgs()
+	return f
+}
+
+func (a *API) addRootToken(ctx context.Context, in input) (map[string]any, error) {
+	c, p, err := a.own(ctx, in.text("projectId"))
+	if err != nil {
+		return nil, err
+	}
+	token, err := a.Projects.AddRootToken(ctx, c, p, in.text("name"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"project": a.projectNode(p), "user": c, "permanentAuthToken": token, "permanentAuthTokenEdge": edgeOf(token.ID, token)}, nil
+}
+
+func (a *API) deleteRootToken(ctx context.Context, in input) (map[string]any, error) {
+	c, err := customer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id := in.text("permanentAuthTokenId")
+	p, err := a.Projects.DeleteRootToken(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"project": a.projectNode(p), "user": c, "deletedId": id}, nil
 }
 
 // nodeToken needs no login: the root token is the proof (platform §4.5).

@@ -23,7 +23,7 @@ type types struct {
 	viewer, customer, project, token                 *graphql.Object
 	hook, subscription, resolver                     *graphql.Object
 	message, schemaError                             *graphql.Object
-	customerEdge, projectEdge                        *graphql.Object
+	customerEdge, projectEdge, tokenEdge             *graphql.Object
 	projectConnection, tokenConnection, functionConn *graphql.Object
 	region                                           *graphql.Enum
 	dateTime                                         *graphql.Scalar
@@ -261,7 +261,7 @@ func definitionText(text func(*definition.Definition) string) *graphql.Field {
 // connections closes the circle: fields whose types need the objects.
 func (t *types) connections() {
 	t.projectConnection, t.projectEdge = connectionTypes("Project", t.project)
-	t.tokenConnection, _ = connectionTypes("PermanentAuthToken", t.token)
+	t.tokenConnection, t.tokenEdge = connectionTypes("PermanentAuthToken", t.token)
 	t.functionConn, _ = connectionTypes("Function", t.function)
 	t.customerEdge = graphql.NewObject(graphql.ObjectConfig{Name: "ClientEdge", Fields: graphql.Fields{
 		"node": {Type: required(t.customer)}, "cursor": {Type: required(graphql.String)},

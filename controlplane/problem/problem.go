@@ -70,6 +70,14 @@ func Definition(text string) *Error { return New(2040, "The schema is invalid: %
 // OwnerOnly is 4052, as far as this version has actions for owners only.
 func OwnerOnly() *Error { return New(4052, "Only the owner of a project may do this") }
 
+// NoRootToken is 2000: no project of the caller has a root token with this id.
+func NoRootToken(id string) *Error { return New(2000, "No RootToken with id '%s'", id) }
+
+// RootTokenTaken is 2059.
+func RootTokenTaken(name string) *Error {
+	return New(2059, "There is already a RootToken with the name `%s`.", name)
+}
+
 // PATInvalid is 4028.
 func PATInvalid(idOrAlias string) *Error {
 	return New(4028, "The provided pat is not valid for project '%s'", idOrAlias)

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"icehouse/controlplane/account"
 	"icehouse/controlplane/definition"
@@ -178,6 +180,48 @@ func (s *Service) Find(ctx context.Context, idOrAlias string) (store.Project, er
 // List lists the projects of a customer, oldest first.
 func (s *Service) List(ctx context.Context, customer store.Customer) ([]store.Project, error) {
 	return s.Store.ProjectsOf(ctx, customer.ID)
+}
+
+// AddRootToken makes a permanent token for a project.
+func (s *Service) AddRootToken(ctx context.Context, customer store.Customer, p store.Project, name string) (store.RootToken, error) {
+	if name == "" || len(name) > 1000 || strings.ContainsRune(name, 0) || !utf8.ValidString(name) {
+		return store.RootToken{}, &problem.Error{Message: "The name of a root token has 1 to 1000 bytes, none of them NUL."}
+	}
+	token, err := s.Accounts.NewRootToken(p.ID, name, customer.ID)
+	if err != nil {
+		return store.RootToken{}, err
+	}
+	err = s.Store.AddRootToken(ctx, token)
+	if errors.Is(err, store.ErrNameTaken) {
+		return store.RootToken{}, problem.RootTokenTaken(name)
+	}
+	return token, err
+}
+
+// DeleteRootToken takes a permanent token back. It is looked for in the customer's
+// projects alone, so that a stranger's is as one that is not there (LQ-30).
+func (s *Service) DeleteRootToken(ctx context.Context, customer store.Customer, id string) (store.Project, error) {
+	projects, err := s.List(ctx, customer)
+	if err != nil {
+		return store.Project{}, err
+	}
+	if strings.ContainsRune(id, 0) || !utf8.ValidString(id) {
+		return store.Project{}, problem.NoRootToken(id)
+	}
+	for _, p := range projects {
+		_, ok, err := s.Accounts.Seat(ctx, p.ID, customer.ID)
+		if err != nil {
+			return store.Project{}, err
+		}
+		if !ok {
+			continue
+		}
+		err = s.Store.RemoveRootToken(ctx, p.ID, id)
+		if err == nil || !errors.Is(err, store.ErrNotFound) {
+			return p, err
+		}
+	}
+	return store.Project{}, problem.NoRootToken(id)
 }
 
 // Delete takes a project out of service, then removes its rows and files. Only

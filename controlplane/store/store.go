@@ -19,7 +19,8 @@ import (
 var (
 	// ErrNotFound says that there is no such row.
 	ErrNotFound = errors.New("store: not found")
-	// ErrNameTaken says that the owner has a project of this name.
+	// ErrNameTaken says that the owner has a project of this name, or the project a
+	// root token.
 	ErrNameTaken = errors.New("store: project name taken")
 	// ErrAliasTaken says that another project has this alias.
 	ErrAliasTaken = errors.New("store: alias taken")
@@ -96,7 +97,7 @@ type Publication struct {
 	Release      Release
 	Previous     int64       // the release that served until now; 0 for the first
 	Holder       string      // holds the project's lock
-	AddTokens    []RootToken // after RemoveTokens
+	AddTokens    []RootToken // after RemoveTokens; a name that is there keeps its token
 	RemoveTokens []string    // names
 }
 
@@ -139,6 +140,12 @@ type Store interface {
 	// tokens and clears the deploy's record. ErrLockLost when the holder lost
 	// the lock or Previous no longer serves.
 	Publish(ctx context.Context, p Publication) error
+	// AddRootToken stores a permanent token. ErrNameTaken when the project has one of
+	// this name.
+	AddRootToken(ctx context.Context, t RootToken) error
+	// RemoveRootToken forgets a permanent token of a project. ErrNotFound when the
+	// project has none with this id.
+	RemoveRootToken(ctx context.Context, project tenancy.ProjectID, id string) error
 	// RootTokens lists a project's permanent tokens, oldest first.
 	RootTokens(ctx context.Context, project tenancy.ProjectID) ([]RootToken, error)
 

@@ -258,7 +258,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) error {
 			}
 		}
 		for _, t := range p.AddTokens {
-			if err := q.AddRootToken(ctx, queries.AddRootTokenParams{ID: t.ID, ProjectID: string(r.Project), Name: t.Name, Token: t.Token,
+			if _, err := q.AddRootToken(ctx, queries.AddRootTokenParams{ID: t.ID, ProjectID: string(r.Project), Name: t.Name, Token: t.Token,
 				CreatedAt: millis(t.CreatedAt)}); err != nil {
 				return err
 			}
@@ -275,6 +275,18 @@ func (s *Store) RootTokens(ctx context.Context, id tenancy.ProjectID) ([]store.R
 		out[i] = store.RootToken{ID: t.ID, Project: id, Name: t.Name, Token: t.Token, CreatedAt: fromMillis(t.CreatedAt)}
 	}
 	return out, err
+}
+
+// AddRootToken implements store.Store.
+func (s *Store) AddRootToken(ctx context.Context, t store.RootToken) error {
+	n, err := s.read().AddRootToken(ctx, queries.AddRootTokenParams{ID: t.ID, ProjectID: string(t.Project), Name: t.Name, Token: t.Token, CreatedAt: millis(t.CreatedAt)})
+	return errors.Join(err, when(err == nil && n == 0, store.ErrNameTaken))
+}
+
+// RemoveRootToken implements store.Store.
+func (s *Store) RemoveRootToken(ctx context.Context, project tenancy.ProjectID, id string) error {
+	n, err := s.read().RemoveRootTokenByID(ctx, queries.RemoveRootTokenByIDParams{ProjectID: string(project), ID: id})
+	return errors.Join(err, when(err == nil && n == 0, store.ErrNotFound))
 }
 
 // Lock implements store.Store.

@@ -34,6 +34,7 @@ func Suite(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Withdraw", withdraw},
 		{"Publish", publish},
 		{"PublishIsAtomic", publishIsAtomic},
+		{"RootTokens", rootTokens},
 		{"Lock", lock},
 		{"LockExpires", lockExpires},
 		{"RecordOutlivesItsDeploy", recordOutlives},
@@ -286,9 +287,11 @@ func publishIsAtomic(t *testing.T, f *fixture) {
 	f.is(f.Publish(t.Context(), p), store.ErrLockLost)
 	p.Previous = 0
 	twice := p
-	twice.AddTokens = []store.RootToken{token(a, "ops", "t1"), token(a, "ops", "t2")}
+	one, two := token(a, "ops", "t1"), token(a, "more", "t2")
+	two.ID = one.ID
+	twice.AddTokens = []store.RootToken{one, two}
 	if f.Publish(t.Context(), twice) == nil {
-		t.Fatal("two tokens of one name were stored")
+		t.Fatal("two tokens with one id were stored")
 	}
 	unchanged, err := f.Project(t.Context(), string(a.ID))
 	f.must(err)
@@ -316,10 +319,35 @@ func publishIsAtomic(t *testing.T, f *fixture) {
 	f.must(err)
 	f.same(tokens, next.AddTokens)
 
+	again := publication(a, 2, "me")
+	again.AddTokens = []store.RootToken{token(a, "ops", "another text")}
+	f.must(f.Publish(t.Context(), again)) // a name that is there keeps its token
+	tokens, err = f.RootTokens(t.Context(), a.ID)
+	f.must(err)
+	f.same(tokens, next.AddTokens)
+
 	f.must(f.Unlock(t.Context(), a.ID, "me"))
 	record, err := f.Lock(t.Context(), a.ID, "you", time.Minute)
 	f.must(err)
 	f.same(len(record), 0) // publishing cleared it
+}
+
+func rootTokens(t *testing.T, f *fixture) {
+	owner := f.customer().ID
+	a, b := f.project(owner, "a", ""), f.project(owner, "b", "")
+	one := token(a, "ops", "t1")
+	f.must(f.AddRootToken(t.Context(), one))
+	f.is(f.AddRootToken(t.Context(), token(a, "ops", "t2")), store.ErrNameTaken)
+	f.must(f.AddRootToken(t.Context(), token(b, "ops", "t3")))
+	f.is(f.RemoveRootToken(t.Context(), b.ID, one.ID), store.ErrNotFound)
+	tokens, err := f.RootTokens(t.Context(), a.ID)
+	f.must(err)
+	f.same(tokens, []store.RootToken{one})
+	f.must(f.RemoveRootToken(t.Context(), a.ID, one.ID))
+	f.is(f.RemoveRootToken(t.Context(), a.ID, one.ID), store.ErrNotFound)
+	tokens, err = f.RootTokens(t.Context(), a.ID)
+	f.must(err)
+	f.same(len(tokens), 0)
 }
 
 func lock(t *testing.T, f *fixture) {

@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
-const addRootToken = `-- name: AddRootToken :exec
+const addRootToken = `-- name: AddRootToken :execrows
 INSERT INTO root_token (id, project_id, name, token, created_at)
 VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (project_id, name) DO NOTHING
 `
 
 type AddRootTokenParams struct {
@@ -23,15 +24,18 @@ type AddRootTokenParams struct {
 	CreatedAt time.Time
 }
 
-func (q *Queries) AddRootToken(ctx context.Context, arg AddRootTokenParams) error {
-	_, err := q.db.Exec(ctx, addRootToken,
+func (q *Queries) AddRootToken(ctx context.Context, arg AddRootTokenParams) (int64, error) {
+	result, err := q.db.Exec(ctx, addRootToken,
 		arg.ID,
 		arg.ProjectID,
 		arg.Name,
 		arg.Token,
 		arg.CreatedAt,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const removeRootToken = `-- name: RemoveRootToken :exec
@@ -46,6 +50,23 @@ type RemoveRootTokenParams struct {
 func (q *Queries) RemoveRootToken(ctx context.Context, arg RemoveRootTokenParams) error {
 	_, err := q.db.Exec(ctx, removeRootToken, arg.ProjectID, arg.Name)
 	return err
+}
+
+const removeRootTokenByID = `-- name: RemoveRootTokenByID :execrows
+DELETE FROM root_token WHERE project_id = $1 AND id = $2
+`
+
+type RemoveRootTokenByIDParams struct {
+	ProjectID string
+	ID        string
+}
+
+func (q *Queries) RemoveRootTokenByID(ctx context.Context, arg RemoveRootTokenByIDParams) (int64, error) {
+	result, err := q.db.Exec(ctx, removeRootTokenByID, arg.ProjectID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const rootTokens = `-- name: RootTokens :many

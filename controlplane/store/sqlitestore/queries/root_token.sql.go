@@ -9,9 +9,10 @@ import (
 	"context"
 )
 
-const addRootToken = `-- name: AddRootToken :exec
+const addRootToken = `-- name: AddRootToken :execrows
 INSERT INTO root_token (id, project_id, name, token, created_at)
 VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (project_id, name) DO NOTHING
 `
 
 type AddRootTokenParams struct {
@@ -22,15 +23,18 @@ type AddRootTokenParams struct {
 	CreatedAt int64
 }
 
-func (q *Queries) AddRootToken(ctx context.Context, arg AddRootTokenParams) error {
-	_, err := q.db.ExecContext(ctx, addRootToken,
+func (q *Queries) AddRootToken(ctx context.Context, arg AddRootTokenParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, addRootToken,
 		arg.ID,
 		arg.ProjectID,
 		arg.Name,
 		arg.Token,
 		arg.CreatedAt,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const removeRootToken = `-- name: RemoveRootToken :exec
@@ -45,6 +49,23 @@ type RemoveRootTokenParams struct {
 func (q *Queries) RemoveRootToken(ctx context.Context, arg RemoveRootTokenParams) error {
 	_, err := q.db.ExecContext(ctx, removeRootToken, arg.ProjectID, arg.Name)
 	return err
+}
+
+const removeRootTokenByID = `-- name: RemoveRootTokenByID :execrows
+DELETE FROM root_token WHERE project_id = ?1 AND id = ?2
+`
+
+type RemoveRootTokenByIDParams struct {
+	ProjectID string
+	ID        string
+}
+
+func (q *Queries) RemoveRootTokenByID(ctx context.Context, arg RemoveRootTokenByIDParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeRootTokenByID, arg.ProjectID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const rootTokens = `-- name: RootTokens :many
