@@ -757,6 +757,10 @@ func TestRootTokens(t *testing.T) {
 	h := newHouse(t).login()
 	id := tenancy.ProjectID(h.add("a", "alias"))
 	h.add("b", "")
+	refused := func(text string, variables map[string]any) map[string]any {
+		_, out := h.post(h.token, query(text, variables))
+		return out
+	}
 	const add = `mutation ($p: ID!, $n: String!) { addPermanentAuthToken(input: {projectId: $p, name: $n, description: "x", clientMutationId: "m"}) {
   permanentAuthToken { id name token } permanentAuthTokenEdge { node { id } } permanentAuthTokenConnection(first: 1) { edges { node { name } } }
   project { id } user { id } viewer { id } clientMutationId } }`
@@ -770,8 +774,8 @@ func TestRootTokens(t *testing.T) {
 	if ok, err := h.isAdmin(t, id, text); !ok || err != nil {
 		t.Fatal("the token gives no right", err)
 	}
-	wantError(t, h.ask(add, map[string]any{"p": "alias", "n": "ops"}), 2059, "There is already a RootToken with the name `ops`.")
-	wantError(t, h.ask(add, map[string]any{"p": "nowhere", "n": "ops"}), 4000, "No service with id 'nowhere'")
+	wantError(t, refused(add, map[string]any{"p": "alias", "n": "ops"}), 2059, "There is already a RootToken with the name `ops`.")
+	wantError(t, refused(add, map[string]any{"p": "nowhere", "n": "ops"}), 4000, "No service with id 'nowhere'")
 
 	// A deploy that names the same token keeps it.
 	h.ask(push, map[string]any{"projectId": id, "isDryRun": false, "config": config("types: ./t.graphql\nrootTokens: [ops]\n", map[string]string{"./t.graphql": ""}, nil)})
@@ -780,7 +784,7 @@ func TestRootTokens(t *testing.T) {
 	}
 
 	const remove = `mutation ($t: String!) { deletePermanentAuthToken(input: {permanentAuthTokenId: $t}) { deletedId project { id } permanentAuthTokenConnection { edges { node { id } } } } }`
-	wantError(t, h.ask(remove, map[string]any{"t": "cnothere"}), 2000, "No RootToken with id 'cnothere'")
+	wantError(t, refused(remove, map[string]any{"t": "cnothere"}), 2000, "No RootToken with id 'cnothere'")
 	out = h.ask(remove, map[string]any{"t": tokenID})
 	if dig(t, out, "data.deletePermanentAuthToken.deletedId") != tokenID || dig(t, out, "data.deletePermanentAuthToken.project.id") != string(id) {
 		t.Fatal(out)
@@ -788,5 +792,5 @@ func TestRootTokens(t *testing.T) {
 	if ok, err := h.isAdmin(t, id, text); ok || err != nil {
 		t.Fatal("a deleted token still counts", err)
 	}
-	wantError(t, h.ask(remove, map[string]any{"t": tokenID}), 2000, "No RootToken with id '"+tokenID+"'")
+	wantError(t, refused(remove, map[string]any{"t": tokenID}), 2000, "No RootToken with id '"+tokenID+"'")
 }
