@@ -43,8 +43,9 @@ type trial struct {
 	projects []*Project
 	names    []string
 	clock    time.Time
-	text     string   // of the data model
-	writes   []string // all that was sent and succeeded
+	text     string                   // of the data model
+	writes   []string                 // all that was sent and succeeded
+	token    func(context int) string // of who sends; nil: an admin
 }
 
 // outcome is the answer that is expected of a context.
@@ -56,13 +57,18 @@ type outcome struct {
 
 // deploy starts a trial of a data model.
 func deploy(t *rapid.T, tb testing.TB, in []Context, sdl string, q quirks) *trial {
+	return deployWith(t, tb, in, sdl, q, func(*drawer) compiledschema.Permissions { return compiledschema.Permissions{Open: true} })
+}
+
+// deployWith starts a trial where permissions are drawn for the data model.
+func deployWith(t *rapid.T, tb testing.TB, in []Context, sdl string, q quirks, permissions func(*drawer) compiledschema.Permissions) *trial {
 	parsed, problems := datamodel.Parse(sdl)
 	if len(problems) > 0 {
 		tb.Fatalf("data model: %v\n%s", problems, sdl)
 	}
 	w := &world{model: parsed.Model, edges: map[*datamodel.Relation][][2]int{}, quirks: q}
 	r := &trial{drawer: &drawer{T: t, world: w}, tb: tb, clock: Clock, text: sdl}
-	release := compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Permissions: compiledschema.Permissions{Open: true}}
+	release := compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Permissions: permissions(r.drawer)}
 	for _, c := range in {
 		r.names = append(r.names, c.Name)
 		r.projects = append(r.projects, DeployRelease(tb, c, release, func(config *dataplane.Config) {
@@ -79,6 +85,10 @@ func (r *trial) send(request Request) []string {
 		sent := Request{
 			Query:     forContext(request.Query, r.rows, i),
 			Variables: []byte(forContext(string(request.Variables), r.rows, i)),
+			Token:     AdminToken,
+		}
+		if r.token != nil {
+			sent.Token = r.token(i)
 		}
 		_, answers[i] = p.Do(r.tb, sent)
 	}

@@ -327,11 +327,7 @@ func (r *run) bind(steps []*planner.Step) ([]database.Statement, error) {
 }
 
 func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database.Statement) ([][]byte, error)) ([]byte, []response.Error, error) {
-	switch {
-	case len(s.Steps) > 0:
-	case s.Fault != nil:
-		return nil, nil, s.Fault
-	default: // __typename
+	if len(s.Steps) == 0 && s.Fault == nil { // __typename
 		return []byte(`"Mutation"`), nil, nil
 	}
 	failed, err := r.checks(s.Node)
@@ -350,7 +346,7 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case refused != nil && len(steps) == 0:
+	case refused != nil && len(steps) == 0 && (r.Plan.Requester == nil || r.isThere): // else it may be nobody who is refused
 		return nil, nil, refused
 	}
 	results, err := r.send(statements, batch)

@@ -10,6 +10,7 @@ import (
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/relational"
 )
 
@@ -83,7 +84,11 @@ func (p *planning) access(a *args, records []*compiledschema.Permission, keep bo
 // leaves the rows that it finds as they are until the transaction ends.
 func (p *planning) permissionQuery(a *args, r *compiledschema.Permission, keep bool, fill fill) (relational.Predicate, error) {
 	doc, err := p.target.Queries(r.Query)
-	if err != nil {
+	var invalid *operation.Invalid
+	switch {
+	case errors.As(err, &invalid) && len(invalid.Errors) > 0:
+		return nil, errors.New(invalid.Errors[0].Message)
+	case err != nil:
 		return nil, err
 	}
 	q := &planning{target: p.target, doc: doc, server: map[string]input{}}

@@ -36,11 +36,11 @@ func (p *planning) write(c collected) *Write {
 	write := &Write{Node: &Node{}}
 	if f.Name == "__typename" {
 		write.Node.NonNull = true
-		write.Found = &Sequence{}
+		write.Found = &Sequence{Node: &Node{}}
 		return write
 	}
 	refuse := func(err *fault.Fault) *Write {
-		write.Found = &Sequence{Fault: err}
+		write.Found = &Sequence{Fault: err, Node: &Node{}}
 		return write
 	}
 	root, ok := p.doc.Schema.MutationRoot(f.Name)
