@@ -143,10 +143,11 @@ func (a *authority) holds(p *permission, s subject) verdict {
 }
 
 func (a *authority) run(p *permission, s subject) verdict {
-	values := map[string]any{}
+	values, unknown := map[string]any{}, false
 	for _, d := range p.declared {
 		if strings.HasPrefix(d.name, "node_") && d.name != "node_id" && s.node < 0 && s.id != nil {
-			return verdict{ran: true} // nothing is known of a node that is not there
+			unknown = true // nothing is known of a node that is not there
+			continue
 		}
 		v, given := a.variable(p, d.name, s)
 		if given && v == nil && a.wrong.nulls && strings.HasPrefix(d.name, "node_") {
@@ -162,6 +163,9 @@ func (a *authority) run(p *permission, s subject) verdict {
 			v = unset{}
 		}
 		values[d.name] = v
+	}
+	if unknown {
+		return verdict{ran: true}
 	}
 	all, any := true, false
 	for _, q := range p.asks {

@@ -37,13 +37,20 @@ func (a access) denied(message string) *fault.Fault {
 	return fault.New(fault.NotAllowed, "%s", message)
 }
 
-// fill makes the value of a variable of a permission query; false: it has none.
-type fill func(compiledschema.PermissionVariable) (input, bool)
+// subject is what permission queries are asked about.
+type subject struct {
+	// value makes the value of a variable; false: it has none.
+	value func(compiledschema.PermissionVariable) (input, bool)
+	// about makes a condition one on the row that the question is about, where it
+	// speaks of that row.
+	about func(*args, relational.Predicate) relational.Predicate
+	keep  bool // leave the rows that are found as they are until the transaction ends
+}
 
 // access asks the records that count. Simple ones come first, and those for
 // everyone before those for the authenticated, so that no more is looked at than
 // must be.
-func (p *planning) access(a *args, records []*compiledschema.Permission, keep bool, fill fill) access {
+func (p *planning) access(a *args, records []*compiledschema.Permission, s subject) access {
 	var out access
 	applies := func(r *compiledschema.Permission) bool { return !r.Authenticated || p.target.Requester.Type != "" }
 	for _, authenticated := range []bool{false, true} {
@@ -59,16 +66,16 @@ func (p *planning) access(a *args, records []*compiledschema.Permission, keep bo
 		if !r.Custom() || !applies(r) {
 			continue
 		}
+		p.asRequester = p.asRequester || r.Authenticated
 		out.rules = append(out.rules, r.Name)
 		before := *a
-		condition, err := p.permissionQuery(a, r, keep, fill)
+		condition, err := p.permissionQuery(a, r, s)
 		if err != nil {
 			*a = before // what it took along stands nowhere
 			out.invalid = fmt.Errorf("%s: %w", r.Name, err)
 			continue
 		}
-		p.asRequester = p.asRequester || r.Authenticated
-		any = append(any, condition)
+		any = append(any, s.about(a, condition))
 	}
 	switch len(any) {
 	case 0:
@@ -80,9 +87,8 @@ func (p *planning) access(a *args, records []*compiledschema.Permission, keep bo
 	return out
 }
 
-// permissionQuery is the condition that all fields of a query are true. keep
-// leaves the rows that it finds as they are until the transaction ends.
-func (p *planning) permissionQuery(a *args, r *compiledschema.Permission, keep bool, fill fill) (relational.Predicate, error) {
+// permissionQuery is the condition that all fields of a query are true.
+func (p *planning) permissionQuery(a *args, r *compiledschema.Permission, s subject) (relational.Predicate, error) {
 	doc, err := p.target.Queries(r.Query)
 	var invalid *operation.Invalid
 	switch {
@@ -94,7 +100,7 @@ func (p *planning) permissionQuery(a *args, r *compiledschema.Permission, keep b
 	q := &planning{target: p.target, doc: doc, server: map[string]input{}}
 	var all relational.And
 	for _, v := range doc.Operation.VariableDefinitions {
-		in, err := p.serverValue(q, r, v, fill)
+		in, err := p.serverValue(q, r, v, s)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +114,7 @@ func (p *planning) permissionQuery(a *args, r *compiledschema.Permission, keep b
 		return nil, errors.New("@skip and @include can't depend on a variable here")
 	}
 	for _, c := range q.collect("Query", false, []ast.SelectionSet{doc.Operation.SelectionSet}) {
-		condition, err := q.exists(a, c, keep)
+		condition, err := q.exists(a, c, s.keep)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +131,7 @@ func joinedOrTrue(all relational.And) relational.Predicate {
 }
 
 // serverValue is the value of one variable (data-api §6.6).
-func (p *planning) serverValue(q *planning, r *compiledschema.Permission, v *ast.VariableDefinition, fill fill) (input, error) {
+func (p *planning) serverValue(q *planning, r *compiledschema.Permission, v *ast.VariableDefinition, s subject) (input, error) {
 	in := input{}
 	if variable, ok := p.doc.Schema.PermissionVariable(r.Target, r.Verb, v.Variable); ok {
 		isEnum := variable.Field != nil && variable.Field.Enum != nil
@@ -134,7 +140,7 @@ func (p *planning) serverValue(q *planning, r *compiledschema.Permission, v *ast
 		}
 		if variable.Kind == compiledschema.PermissionUser {
 			in = p.userID()
-		} else if value, ok := fill(variable); ok {
+		} else if value, ok := s.value(variable); ok {
 			in = value
 		}
 		if in.source.kind == fromRow && v.Type.NonNull && (v.Type.Name() == "ID" || v.Type.Name() == "String") {
@@ -279,7 +285,7 @@ func rowInput(c *relational.Column) input {
 
 // onRow closes a condition that may speak of the current row's values: it says which
 // they are. What is added to a after that begins anew.
-func (a *args) onRow(condition relational.Predicate) relational.Predicate {
+func onRow(a *args, condition relational.Predicate) relational.Predicate {
 	if len(a.rows) == 0 {
 		return condition
 	}

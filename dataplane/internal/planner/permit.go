@@ -49,12 +49,22 @@ func (w *writer) permit(verb compiledschema.Verb, t *datamodel.Type, in input, i
 	var all relational.And
 	var asked [][]*compiledschema.Permission
 	var refusal access
+	table := w.layout().Table(t)
+	onNode := func(a *args, condition relational.Predicate) relational.Predicate { // as it is
+		if len(a.rows) == 0 {
+			return condition
+		}
+		condition = onRow(a, condition)
+		return relational.Exists{Select: &relational.Select{Table: table, Where: relational.And{
+			relational.Compare{Column: table.ID, Op: relational.Equal, Arg: a.add(anyID(id))}, condition,
+		}}}
+	}
 	ask := func(field string, records []*compiledschema.Permission) {
 		if !w.target.Explain && slices.ContainsFunc(asked, func(known []*compiledschema.Permission) bool { return slices.Equal(known, records) }) {
 			return
 		}
 		asked = append(asked, records)
-		access := w.access(&a, records, true, w.nodeVariables(verb, in, id))
+		access := w.access(&a, records, subject{value: w.nodeVariables(verb, in, id), about: onNode, keep: true})
 		w.note(t.Name, verb, field, access, ByStatement)
 		switch {
 		case access.open:
@@ -84,18 +94,10 @@ func (w *writer) permit(verb compiledschema.Verb, t *datamodel.Type, in input, i
 	if len(all) == 0 {
 		return
 	}
-	condition := relational.Predicate(all)
-	if len(a.rows) > 0 { // it is about the node as it is
-		table := w.layout().Table(t)
-		condition = a.onRow(condition)
-		condition = relational.Exists{Select: &relational.Select{Table: table, Where: relational.And{
-			relational.Compare{Column: table.ID, Op: relational.Equal, Arg: a.add(anyID(id))}, condition,
-		}}}
-	}
 	if verb != compiledschema.Create { // the node stays as it was looked at
-		w.holds(held{table: w.layout().Table(t), ids: []Source{id}})
+		w.holds(held{table: table, ids: []Source{id}})
 	}
-	w.nodeGuards = append(w.nodeGuards, w.permitStep(&a, condition, refusal.denied(notPermitted)))
+	w.nodeGuards = append(w.nodeGuards, w.permitStep(&a, joined(all), refusal.denied(notPermitted)))
 }
 
 const notPermitted = "Insufficient permissions for this mutation"
@@ -145,7 +147,7 @@ func anyID(s Source) Param {
 // dummyNodeID is $node_id of a node that is not there yet (data-api §6.6).
 const dummyNodeID = "not-the-id"
 
-func (w *writer) nodeVariables(verb compiledschema.Verb, in input, id Source) fill {
+func (w *writer) nodeVariables(verb compiledschema.Verb, in input, id Source) func(compiledschema.PermissionVariable) (input, bool) {
 	return func(v compiledschema.PermissionVariable) (input, bool) {
 		switch v.Kind {
 		case compiledschema.PermissionNodeID:
@@ -214,12 +216,13 @@ func (w *writer) permitEdges(verb compiledschema.Verb, f *datamodel.Field, id So
 	}
 	records := w.doc.Schema.PermissionsFor(f.Relation.Name, verb)
 	ask := func(a *args, other input) access {
-		return w.access(a, records, true, func(v compiledschema.PermissionVariable) (input, bool) {
+		value := func(v compiledschema.PermissionVariable) (input, bool) {
 			if v.Side == f.Side { // the node found in this field
 				return other, true
 			}
 			return input{kind: leaf, source: withScalar(id, datamodel.ID)}, true
-		})
+		}
+		return w.access(a, records, subject{value: value, about: onRow, keep: true})
 	}
 	for _, other := range others.ids {
 		var a args
@@ -246,7 +249,7 @@ func (w *writer) permitEdges(verb compiledschema.Verb, f *datamodel.Field, id So
 			access.condition = relational.Constant(false)
 		}
 		// None of the nodes is one that may not.
-		condition := relational.Exists{Not: true, Select: &relational.Select{Table: table, Where: relational.Not{Predicate: a.onRow(access.condition)}}}
+		condition := relational.Exists{Not: true, Select: &relational.Select{Table: table, Where: relational.Not{Predicate: access.condition}}}
 		in := relational.In{Column: table.ID, Arg: a.add(anyIDs(ids))}
 		condition.Select.Where = relational.And{in, condition.Select.Where}
 		w.edgeGuards = append(w.edgeGuards, w.permitStep(&a, condition, access.denied(message)))

@@ -73,7 +73,7 @@ func (b *readable) gate(f *datamodel.Field) fieldsGate {
 		}
 	}
 	r, table := b.reader, b.reader.doc.Schema.Layout().Table(b.t)
-	g := fieldsGate{records: records, access: r.access(&r.args, records, false, func(v compiledschema.PermissionVariable) (input, bool) {
+	value := func(v compiledschema.PermissionVariable) (input, bool) {
 		switch v.Kind {
 		case compiledschema.PermissionNodeID:
 			return rowInput(table.ID), true
@@ -82,10 +82,10 @@ func (b *readable) gate(f *datamodel.Field) fieldsGate {
 		default:
 			return input{}, false
 		}
-	})}
-	condition := r.args.onRow(g.access.condition)
+	}
+	g := fieldsGate{records: records, access: r.access(&r.args, records, subject{value: value, about: onRow})}
 	if g.access.condition != nil {
-		g.gate = &relational.Gate{Predicate: condition}
+		g.gate = &relational.Gate{Predicate: g.access.condition}
 	}
 	b.gates = append(b.gates, g)
 	return g
