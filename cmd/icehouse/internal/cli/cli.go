@@ -36,19 +36,21 @@ type Process struct {
 
 // commands is the grammar of the command line.
 type commands struct {
-	Init      initCommand      `cmd:"" help:"Make a folder with a new service in it."`
-	Deploy    deployCommand    `cmd:"" help:"Deploy the service of this folder."`
-	Info      infoCommand      `cmd:"" help:"Show a service and its endpoints."`
-	List      listCommand      `cmd:"" aliases:"ls" help:"List targets and services."`
-	RootToken rootTokenCommand `cmd:"" help:"Print a root token, or the names of all."`
-	Export    exportCommand    `cmd:"" help:"Write all data of a service into an archive."`
-	Import    importCommand    `cmd:"" help:"Bring the data of an archive into a service."`
-	Delete    deleteCommand    `cmd:"" help:"Delete a service with all its data."`
-	Clusters  clustersCommand  `cmd:"" help:"Connect to a cluster."`
-	Dev       devCommand       `cmd:"" help:"Run every role in one process, for development."`
-	Serve     serveCommand     `cmd:"" help:"Run a server."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
-	Help      helpCommand      `cmd:"" help:"Explain a command."`
+	Init        initCommand        `cmd:"" help:"Make a folder with a new service in it."`
+	Deploy      deployCommand      `cmd:"" help:"Deploy the service of this folder."`
+	Info        infoCommand        `cmd:"" help:"Show a service and its endpoints."`
+	List        listCommand        `cmd:"" aliases:"ls" help:"List targets and services."`
+	Explain     explainCommand     `cmd:"" help:"Show how an operation is answered: permissions and SQL."`
+	Permissions permissionsCommand `cmd:"" help:"Test the permissions of the service of this folder."`
+	RootToken   rootTokenCommand   `cmd:"" help:"Print a root token, or the names of all."`
+	Export      exportCommand      `cmd:"" help:"Write all data of a service into an archive."`
+	Import      importCommand      `cmd:"" help:"Bring the data of an archive into a service."`
+	Delete      deleteCommand      `cmd:"" help:"Delete a service with all its data."`
+	Clusters    clustersCommand    `cmd:"" help:"Connect to a cluster."`
+	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`
+	Serve       serveCommand       `cmd:"" help:"Run a server."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Help        helpCommand        `cmd:"" help:"Explain a command."`
 }
 
 // session is what a running command works with.

@@ -253,6 +253,15 @@ func (c *Client) RootTokens(ctx context.Context, project string) ([]RootToken, e
 	return data.Viewer.Project.PermanentAuthTokens.nodes(), err
 }
 
+// NodeToken makes the token of a node, by the right of the client's own token.
+func (c *Client) NodeToken(ctx context.Context, project, node, model string) (string, error) {
+	var data struct{ GenerateNodeToken struct{ Token string } }
+	err := c.do(ctx, `mutation ($root: String!, $service: ID!, $node: ID!, $model: ID!) {
+  generateNodeToken(input: {rootToken: $root, serviceId: $service, nodeId: $node, modelName: $model, clientMutationId: "static"}) { token }
+}`, map[string]any{"root": c.Token, "service": project, "node": node, "model": model}, &data)
+	return data.GenerateNodeToken.Token, err
+}
+
 // DeleteProject removes a service with all that it holds.
 func (c *Client) DeleteProject(ctx context.Context, project string) error {
 	var data struct{ DeleteProject struct{ DeletedID string } }

@@ -147,6 +147,9 @@ func (c *converter) node(n ast.Node) (*Node, error) {
 		*out = *target
 		out.At, out.flow = at(n.GetToken()), true
 		return out, nil
+	case *ast.LiteralNode: // its own value has the sign before the block
+		out.Value = n.Value.GetValue()
+		return out, nil
 	case ast.ScalarNode:
 		out.Value = n.GetValue()
 		// The library's type of an integer depends on its sign.

@@ -25,6 +25,18 @@ func TestParseKeepsPositions(t *testing.T) {
 	}
 }
 
+func TestParseBlocks(t *testing.T) {
+	n, err := yamldoc.Parse([]byte("a: |\n  one\n    two\nb: >\n  three\n  four\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"a": "one\n  two\n", "b": "three four\n"} {
+		if got, _ := n.Get(key).Text(); got != want {
+			t.Errorf("%s is %q", key, got)
+		}
+	}
+}
+
 func TestParseMergesAliases(t *testing.T) {
 	root, err := yamldoc.Parse([]byte("base: &b {x: 1, y: 2}\none:\n  <<: *b\n  y: 3\ntwo: *b\n"))
 	if err != nil {
