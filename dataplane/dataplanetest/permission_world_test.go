@@ -48,11 +48,10 @@ type oversights struct {
 
 // who sends a request.
 type who struct {
-	admin   bool
-	typ     *datamodel.Type // of a node's token
-	node    int             // the row, -1 for one that never was
-	isNode  bool
-	another bool // the id belongs to a node of another type
+	admin  bool
+	typ    *datamodel.Type // of a node's token
+	node   int             // the row, -1 for one that never was
+	isNode bool
 }
 
 // authority says what somebody may do in a context.
