@@ -32,6 +32,7 @@ import (
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/token"
 )
 
@@ -220,48 +221,61 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 			return executor.Result{}, nil, err
 		}
 	}
-	explains := c.Explain && who.Admin
-	if explains && c.As != "" {
-		who = somebody(c.As)
+	t := &task{pipeline: p, db: db, scope: scope, schema: schema, prepared: prepared, who: who, explains: c.Explain && who.Admin}
+	if t.explains && c.As != "" {
+		t.who = somebody(c.As)
 	}
-	var plan *planner.Plan // that answers
-	planFor := func(as planner.Requester) (*planner.Plan, error) {
-		if schema.ModelType(as.Type) == nil {
-			as.Type = "" // no node has this type
-		}
-		var err error
-		plan, err = p.plan(prepared, planKey{prepared.Document.ID, prepared.Shape, as, explains}, planner.Target{
-			Dialect: db.Dialect(), Namespace: scope.Namespace(), Requester: as, Explain: explains, Mark: p.mark,
-			Queries: func(text string) (*operation.Document, error) { return p.documents.Permission(schema, text) },
-		})
-		return plan, err
-	}
-	if _, err := planFor(who.Requester); err != nil {
+	if err := t.makePlan(); err != nil {
 		return executor.Result{}, nil, err
 	}
 	result, err := executor.Run(ctx, executor.Request{
-		DB: db, Scope: scope, Plan: plan, Prepared: prepared, Now: p.config.Clock(), User: who.node,
-		Anonymous: func() (*planner.Plan, error) {
-			who = requester{}
-			return planFor(who.Requester)
-		},
+		DB: db, Scope: scope, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t,
 	})
-	if !explains || err != nil {
+	if !t.explains || err != nil {
 		return result, nil, err
 	}
-	return result, explain(who, schema.Open(), plan), nil
+	return result, explain(t.who, schema.Open(), t.plan), nil
 }
 
-// plan finds a plan, or makes it.
-func (p *pipeline) plan(prepared *operation.Prepared, key planKey, target planner.Target) (*planner.Plan, error) {
-	if plan, ok := p.plans.GetIfPresent(key); ok {
-		return plan, nil
+// task is one request on its way from its plan to its answer.
+type task struct {
+	*pipeline
+	db       *database.DB
+	scope    isolation.Scope
+	schema   *compiledschema.Schema
+	prepared *operation.Prepared
+	who      requester
+	explains bool
+	plan     *planner.Plan // for who
+}
+
+// Anonymous implements executor.Planner.
+func (t *task) Anonymous() (*planner.Plan, error) {
+	t.who = requester{}
+	err := t.makePlan()
+	return t.plan, err
+}
+
+// makePlan finds the plan for who asks, or makes it.
+func (t *task) makePlan() error {
+	as := t.who.Requester
+	if as.Type != "" && t.schema.ModelType(as.Type) == nil {
+		as.Type = "" // no node has this type
 	}
-	plan, err := planner.Make(prepared, target)
+	key := planKey{t.prepared.Document.ID, t.prepared.Shape, as, t.explains}
+	var ok bool
+	if t.plan, ok = t.plans.GetIfPresent(key); ok {
+		return nil
+	}
+	plan, err := planner.Make(t.prepared, planner.Target{
+		Dialect: t.db.Dialect(), Namespace: t.scope.Namespace(), Requester: as, Explain: t.explains, Mark: t.mark,
+		Queries: func(text string) (*operation.Document, error) { return t.documents.Permission(t.schema, text) },
+	})
 	if err == nil {
-		p.plans.Set(key, plan)
+		t.plans.Set(key, plan)
 	}
-	return plan, err
+	t.plan = plan
+	return err
 }
 
 // requester is who asks.

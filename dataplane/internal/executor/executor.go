@@ -32,9 +32,14 @@ type Request struct {
 	Prepared *operation.Prepared
 	Now      time.Time
 	User     string // the id of the node whose token was sent; "" for nobody
+	Planner  Planner
+}
+
+// Planner makes another plan for the same request.
+type Planner interface {
 	// Anonymous is the plan for nobody, which is who sends a token whose node is not
 	// there.
-	Anonymous func() (*planner.Plan, error)
+	Anonymous() (*planner.Plan, error)
 }
 
 // Result is what a request gets.
@@ -68,7 +73,7 @@ var errNotThere = errors.New("the requester's node is not there")
 
 // becomeNobody goes on with the plan for nobody.
 func (r *run) becomeNobody() error {
-	plan, err := r.Anonymous()
+	plan, err := r.Planner.Anonymous()
 	r.Plan, r.binding.User = plan, ""
 	return err
 }
