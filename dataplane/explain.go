@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"icehouse/dataplane/internal/planner"
+	"icehouse/tenancy"
 )
 
 // explanation says to an admin how a request was answered: for whom, what the
@@ -53,6 +54,9 @@ func somebody(as string) requester {
 	typeName, node, ok := strings.Cut(as, "/")
 	if !ok {
 		typeName, node = "User", as
+	}
+	if !tenancy.ValidNodeID(node) {
+		return requester{}
 	}
 	return requester{Requester: planner.Requester{Type: typeName}, node: node}
 }

@@ -181,6 +181,9 @@ type Request struct {
 	API   compiledschema.API `json:"-"` // to which it is sent
 	Token string             `json:"-"` // of who sends it; "" for nobody
 	As    string             `json:"-"` // the type of the node whose token it is
+
+	Explain   bool   `json:"-"` // asks for an explanation
+	ExplainAs string `json:"-"` // to be answered as somebody else
 }
 
 // Do sends one GraphQL request and returns status and body.
@@ -190,21 +193,25 @@ func (p *Project) Do(t testing.TB, r Request) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.post(t, r.API, "", string(body), r.Token)
+	return p.post(t, r.API, "", string(body), r)
 }
 
 // Post sends a body to the Simple API.
 func (p *Project) Post(t testing.TB, path, body string) (int, string) {
 	t.Helper()
-	return p.post(t, compiledschema.Simple, path, body, "")
+	return p.post(t, compiledschema.Simple, path, body, Request{})
 }
 
-func (p *Project) post(t testing.TB, api compiledschema.API, path, body, token string) (int, string) {
+func (p *Project) post(t testing.TB, api compiledschema.API, path, body string, r Request) (int, string) {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/"+api.String()+"/v1/"+string(p.ID)+path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+	if r.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+r.Token)
+	}
+	if r.Explain {
+		request.Header.Set("X-Icehouse-Explain", "1")
+		request.Header.Set("X-Icehouse-As", r.ExplainAs)
 	}
 	w := httptest.NewRecorder()
 	p.Handler.ServeHTTP(w, request)
