@@ -3,6 +3,7 @@ package deployment
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -63,7 +64,10 @@ func permissions(next migrationplan.State, schema *compiledschema.Schema) (out c
 				p.Name = rule.Name() + " (" + file + ")"
 				var never gqlerror.List
 				if p.Query, never = schema.ReadPermissionQuery(p.Target, p.Verb, rule.Query, rule.QueryName); len(never) > 0 {
-					warnings = append(warnings, fmt.Sprintf("%s: the permission query for '%s' can never hold: %s", place(rule.QueryPath, never[0]), rule.Name(), never[0].Message))
+					w := fmt.Sprintf("%s: the permission query for '%s' can never hold: %s", place(rule.QueryPath, never[0]), rule.Name(), never[0].Message)
+					if !slices.Contains(warnings, w) { // two verbs of a relation share it
+						warnings = append(warnings, w)
+					}
 				}
 			}
 			out.Records = append(out.Records, p)

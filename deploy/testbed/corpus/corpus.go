@@ -220,3 +220,30 @@ func (s *Service) TypesText() (string, error) {
 	}
 	return c.Modules[0].Files[definition.Types], nil
 }
+
+// PermissionQueries counts the permissions that have a query.
+func (s *Service) PermissionQueries() (int, error) {
+	config, err := s.Config()
+	if err != nil {
+		return 0, err
+	}
+	var c struct{ Modules []struct{ Content string } }
+	if err := json.Unmarshal([]byte(config), &c); err != nil {
+		return 0, err
+	}
+	var definition struct {
+		Permissions []struct {
+			Query string `yaml:"query"`
+		} `yaml:"permissions"`
+	}
+	if err := yaml.Unmarshal([]byte(c.Modules[0].Content), &definition); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, p := range definition.Permissions {
+		if p.Query != "" {
+			n++
+		}
+	}
+	return n, nil
+}

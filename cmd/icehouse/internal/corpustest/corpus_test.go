@@ -77,6 +77,8 @@ func TestCorpus(t *testing.T) {
 // tally counts what happened.
 type tally struct {
 	services, deployed int
+	queries            int      // permissions with a query
+	warned             []string // about queries that can never hold
 	apis               map[string]*answers
 }
 
@@ -102,7 +104,7 @@ func runCorpus(t *testing.T, services []*corpus.Service, databaseURL string) {
 			continue
 		}
 		count.services++
-		project, err := p.deploy(t, s)
+		project, warned, err := p.deploy(t, s)
 		if reason, ok := refused[s.ID]; ok {
 			if err == nil {
 				t.Errorf("%s was deployed; expected: %s", s.ID, reason)
@@ -114,12 +116,21 @@ func runCorpus(t *testing.T, services []*corpus.Service, databaseURL string) {
 			continue
 		}
 		count.deployed++
+		n, err := s.PermissionQueries()
+		if err != nil {
+			t.Fatal(err)
+		}
+		count.queries += n
+		for _, w := range warned {
+			count.warned = append(count.warned, s.ID+": "+w)
+		}
 		for _, api := range []string{"simple", "relay"} {
 			schema := p.introspect(t, js, api, project)
 			p.operations(t, s, api, project, schema, count.of(api))
 		}
 	}
 	t.Logf("%d services expected to deploy, %d deployed, %d refused by the contract", count.services, count.deployed, len(refused))
+	t.Logf("%d permissions have a query; %d of them can never hold:\n%s", count.queries, len(count.warned), strings.Join(count.warned, "\n"))
 	for _, api := range []string{"simple", "relay"} {
 		a := count.of(api)
 		t.Logf("%s: %d operations, %d accepted, %d refused (console login), %d internal errors", api, a.operations, a.accepted, a.login, a.internal)
@@ -216,11 +227,11 @@ func (p *platform) system(t *testing.T, query string, variables map[string]any, 
 }
 
 // deploy adds a project and pushes the service to it, as the command line does.
-func (p *platform) deploy(t *testing.T, s *corpus.Service) (project string, err error) {
+func (p *platform) deploy(t *testing.T, s *corpus.Service) (project string, warned []string, err error) {
 	t.Helper()
 	definition, err := s.Config()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	var added struct {
 		AddProject struct{ Project struct{ ID string } }
@@ -235,15 +246,21 @@ func (p *platform) deploy(t *testing.T, s *corpus.Service) (project string, err 
 		map[string]any{"name": name[:min(len(name), 64)], "config": `{"modules":[{"name":"","content":"types: ./types.graphql\n","files":{"./types.graphql":""}}]}`}, &added)
 	var pushed struct {
 		Push struct {
-			Errors []struct{ Type, Field, Description string }
+			Errors   []struct{ Type, Field, Description string }
+			Warnings []string
 		}
 	}
-	p.system(t, `mutation ($projectId: String!, $config: String!) { push(input: {projectId: $projectId, force: false, isDryRun: false, config: $config, version: 1}) { errors { type field description } migrationMessages { type action name description subDescriptions { type action name description } } project { id } } }`,
+	p.system(t, `mutation ($projectId: String!, $config: String!) { push(input: {projectId: $projectId, force: false, isDryRun: false, config: $config, version: 1}) { warnings errors { type field description } migrationMessages { type action name description subDescriptions { type action name description } } project { id } } }`,
 		map[string]any{"projectId": added.AddProject.Project.ID, "config": definition}, &pushed)
 	if len(pushed.Push.Errors) > 0 {
-		return "", fmt.Errorf("%v", pushed.Push.Errors)
+		return "", nil, fmt.Errorf("%v", pushed.Push.Errors)
 	}
-	return added.AddProject.Project.ID, nil
+	for _, w := range pushed.Push.Warnings {
+		if strings.Contains(w, "can never hold") {
+			warned = append(warned, w)
+		}
+	}
+	return added.AddProject.Project.ID, warned, nil
 }
 
 // introspect reads the schema as a client tool would, and holds it valid by
