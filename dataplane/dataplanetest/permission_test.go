@@ -206,3 +206,37 @@ func TestExplain(t *testing.T) {
 		})
 	}
 }
+
+// TestPermissionEndpoint tries permission queries (data-api §6.6): admins alone.
+func TestPermissionEndpoint(t *testing.T) {
+	for _, c := range contexts(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			p := deployOwned(t, c)
+			me := p.admin(t, `mutation { x: createUser(editor: true, posts: [{title: "t"}, {title: "u"}]) { id } }`, nil)
+			ask := func(query, token string) string {
+				body, err := json.Marshal(map[string]string{"query": query})
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, answer := p.post(t, compiledschema.Simple, "/permissions", string(body), Request{Token: token})
+				return answer
+			}
+			query := fmt.Sprintf(`{ me: SomeUserExists(filter: {id: %q, editor: true}) SomePostExists(filter: {title: "x"}) second: SomePostExists(skip: 1) third: SomePostExists(skip: 2) none: SomePostExists(first: 0) }`, me)
+			if got, want := ask(query, AdminToken), `{"data":{"me":true,"SomePostExists":false,"second":true,"third":false,"none":false}}`; got != want {
+				t.Errorf("%s, not %s", got, want)
+			}
+			for _, token := range []string{"", p.NodeToken(t, "User", me)} {
+				if got := ask(query, token); !strings.Contains(got, `"code":3008`) || strings.Contains(got, "true") {
+					t.Errorf("who is no admin gets %s", got)
+				}
+			}
+			if got := ask(`{ __schema { mutationType { name } queryType { fields { name type { kind ofType { name } } } } } }`, AdminToken); !strings.Contains(got,
+				`{"mutationType":null,"queryType":{"fields":[{"name":"SomePostExists","type":{"kind":"NON_NULL","ofType":{"name":"Boolean"}}},{"name":"SomeUserExists"`) {
+				t.Error(got)
+			}
+			if got := ask(`{ allPosts { id } }`, AdminToken); !strings.Contains(got, `Cannot query field \"allPosts\" on type \"Query\".`) {
+				t.Error(got)
+			}
+		})
+	}
+}
