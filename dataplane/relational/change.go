@@ -84,21 +84,22 @@ type Assignment struct {
 
 // Returnable says whether a write can return these fields itself: values of the
 // row, and rows that it points at. What hangs on the row from elsewhere is read by
-// a Query after the write. A deleted row returns no row that may be the deleted one
-// again, or that makes a field of others: engines differ in what is still there.
-func Returnable(fields []Field, deleted bool) bool {
+// a Query after the write. A write of a row that was there already returns no row
+// that may be this one again, or that makes a field of others: engines differ in
+// whether it is still as it was.
+func Returnable(fields []Field, wasThere bool) bool {
 	for _, f := range fields {
 		switch v := f.Value.(type) {
 		case ColumnValue, Literal:
 		case Object:
-			if !Returnable(v.Fields, deleted) {
+			if !Returnable(v.Fields, wasThere) {
 				return false
 			}
 		case *One:
-			if v.Select.Link == nil || v.Select.Link.Parent == nil || v.Select.Where != nil || !Returnable(v.Fields, deleted) {
+			if v.Select.Link == nil || v.Select.Link.Parent == nil || v.Select.Where != nil || !Returnable(v.Fields, wasThere) {
 				return false
 			}
-			if deleted && (v.Select.Table == v.Select.Link.Parent.Table || reads(v.Fields)) {
+			if wasThere && (v.Select.Table == v.Select.Link.Parent.Table || reads(v.Fields)) {
 				return false
 			}
 		default:

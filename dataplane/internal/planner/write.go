@@ -244,7 +244,7 @@ func (w *writer) returned(t *datamodel.Type, c collected, node *Node) bool {
 	r.echo = w.echoed
 	shape := &Node{}
 	fields := []relational.Field{{Key: c.key, Value: relational.Object{Fields: r.object(t, c.sets(), shape)}}}
-	if r.rewrite || r.gated || len(r.args.params) > 0 || !relational.Returnable(fields, row.step.Deletes) {
+	if r.rewrite || r.gated || len(r.args.params) > 0 || !relational.Returnable(fields, row.mustExist != nil) {
 		w.notReturned()
 		return false
 	}
