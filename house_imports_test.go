@@ -34,7 +34,6 @@ var rules = []rule{
 
 	// The stages of a request. Each may use what stands above it.
 	{"dataplane/internal/fault", nil, "every stage may fail"},
-	{"dataplane/internal/authn", []string{"dataplane/internal/fault", "tenancy"}, "who asks does not depend on what is asked"},
 	{"dataplane/internal/operation", []string{"dataplane/internal/fault", "dataplane/coercion", "dataplane/compiledschema", "dataplane/datamodel", "tenancy"}, "an operation is understood before it is planned"},
 	{"dataplane/internal/planner", append([]string{"dataplane/internal/fault", "dataplane/internal/operation", "tenancy"}, doors...), "a plan is made of an operation and runs nothing"},
 	{"dataplane/internal/response", append([]string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/planner", "tenancy"}, doors...), "an answer is shaped by its plan"},

@@ -43,8 +43,8 @@ type Config struct {
 	FunctionsURL string
 	DataDir      string // keeps uploaded bundles
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
-	// OnRelease is told after a project's release changed or it went away:
-	// drop what is cached under its id and alias. alias may be "".
+	// OnRelease is told after a project's release or its root tokens changed, or it
+	// went away: drop what is cached under its id and alias. alias may be "".
 	OnRelease func(project tenancy.ProjectID, alias string)
 	Limits    managementapi.Limits
 	Logger    *slog.Logger     // nil: slog.Default()

@@ -60,6 +60,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 	if after := w.everything(a); after != mine {
 		t.Errorf("walking over another's ids changed the own project:\n%s\n%s", mine, after)
 	}
+	w.rootTokensCountAtOnce(a, b)
 	t.Logf("%d requests to the data APIs, %d to the system API", data, system)
 	if data < 300 || system < 20 {
 		t.Errorf("the walk is short: %d and %d requests", data, system)
@@ -371,6 +372,40 @@ func (g *generator) plain(t walkType, name, id string, depth int) string {
 		return fmt.Sprintf("%q", id)
 	}
 	return `"x"`
+}
+
+// rootTokensCountAtOnce adds and deletes root tokens of A's, while others ask: each
+// counts from the answer on and not after, and never on B's project.
+func (w *tenants) rootTokensCountAtOnce(a, b tenant) {
+	isAdmin := func(of tenant, bearer string) bool {
+		return !strings.Contains(w.ask("simple/v1/"+of.project+"/export", bearer, "", nil), "Insufficient permissions")
+	}
+	for _, name := range []string{"one", "two", "three"} {
+		if isAdmin(a, "garbage") || !isAdmin(a, a.root) {
+			w.t.Fatal("a right is wrong")
+		}
+		answer := w.ask("system", a.account, `mutation ($p: ID!, $n: String!) { addPermanentAuthToken(input: {projectId: $p, name: $n}) { permanentAuthToken { id token } } }`,
+			map[string]any{"p": a.project, "n": name})
+		var added struct {
+			Data struct {
+				AddPermanentAuthToken struct{ PermanentAuthToken struct{ ID, Token string } }
+			}
+		}
+		if err := json.Unmarshal([]byte(answer), &added); err != nil {
+			w.t.Fatal(answer)
+		}
+		made := added.Data.AddPermanentAuthToken.PermanentAuthToken
+		if !isAdmin(a, made.Token) {
+			w.t.Error("a new root token does not count yet")
+		}
+		if isAdmin(b, made.Token) {
+			w.t.Error("a root token counts on another project")
+		}
+		w.ask("system", a.account, `mutation ($t: String!) { deletePermanentAuthToken(input: {permanentAuthTokenId: $t}) { deletedId } }`, map[string]any{"t": made.ID})
+		if isAdmin(a, made.Token) {
+			w.t.Error("a deleted root token still counts")
+		}
+	}
 }
 
 // nobodys is an id that nothing has.

@@ -192,6 +192,7 @@ func (s *Service) AddRootToken(ctx context.Context, customer store.Customer, p s
 		return store.RootToken{}, err
 	}
 	err = s.Store.AddRootToken(ctx, token)
+	s.Registry.Changed(p) // after an error too: it may have been done
 	if errors.Is(err, store.ErrNameTaken) {
 		return store.RootToken{}, problem.RootTokenTaken(name)
 	}
@@ -217,9 +218,11 @@ func (s *Service) DeleteRootToken(ctx context.Context, customer store.Customer, 
 			continue
 		}
 		err = s.Store.RemoveRootToken(ctx, p.ID, id)
-		if err == nil || !errors.Is(err, store.ErrNotFound) {
-			return p, err
+		if errors.Is(err, store.ErrNotFound) {
+			continue
 		}
+		s.Registry.Changed(p) // after an error too: it may have been done
+		return p, err
 	}
 	return store.Project{}, problem.NoRootToken(id)
 }

@@ -1,6 +1,6 @@
 // Package schemaregistry says which release of which project serves.
 //
-// In: publications from migrationrun, withdrawals from project. Out: what the
+// In: publications from migrationrun, withdrawals and changes from project. Out: what the
 // data plane asks for: a project behind an id or alias (directory.Source) and
 // the payload of a release. Whoever must know of a change is told after it is
 // stored: OnChange gets the id and alias under which the project was known.
@@ -46,6 +46,9 @@ func (r *Registry) Withdraw(ctx context.Context, project store.Project, at time.
 	r.onChange(project.ID, project.Alias)
 	return err
 }
+
+// Changed tells that a project lets others in than before: its root tokens changed.
+func (r *Registry) Changed(project store.Project) { r.onChange(project.ID, project.Alias) }
 
 // FindProject implements directory.Source: a project without a release is not
 // there yet, or no longer.

@@ -2,6 +2,9 @@ package authn_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -50,6 +53,12 @@ func TestRequester(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := must(keys.Root("cp", "ct", "cowner"))
+	old := func(claims string) string { // as they were signed before keys had names
+		text := base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"JWT","alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte("{"+claims+"}"))
+		mac := hmac.New(sha256.New, []byte("the secret of this test"))
+		mac.Write([]byte(text))
+		return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
 	g := &grants{
 		tokens: map[tenancy.ProjectID][]string{"cp": {"of an older installation", root}, "cq": {"another"}},
 		seats:  map[string]tenancy.ProjectID{"cowner": "cp"},
@@ -77,6 +86,22 @@ func TestRequester(t *testing.T) {
 		"a node whose id can't be one":                 {must(keys.Node("cp", "c\x00", "User", time.Hour)), nobody},
 		"a node whose id is too long":                  {must(keys.Node("cp", strings.Repeat("c", 26), "User", time.Hour)), nobody},
 		"a node whose time is over":                    {must(keys.Node("cp", "cnode", "User", -time.Second)), nobody},
+		"a node of another kind of id":                 {must(keys.Node("cp", "узел", "User", time.Hour)), nobody},
+		"a stored token with a blank":                  {root + " ", nobody},
+		"a stored token twice":                         {root + root, nobody},
+		"the empty text, stored":                       {"", nobody},
+		"an old temporary root token":                  {old(`"clientId":"_","projectId":"cp","permanentAuthTokenId":"ct","exp":9999999999`), admin},
+		"an old one of another project":                {old(`"clientId":"_","projectId":"cq","permanentAuthTokenId":"ct","exp":9999999999`), nobody},
+		"an old one of no project":                     {old(`"clientId":"_","permanentAuthTokenId":"ct","exp":9999999999`), nobody},
+		"an old one without an end":                    {old(`"clientId":"_","projectId":"cp","permanentAuthTokenId":"ct"`), nobody},
+		"an old root token that is not stored":         {old(`"clientId":"cowner","projectId":"cp","permanentAuthTokenId":"ct"`), nobody},
+		"an old account with a seat":                   {old(`"clientId":"cowner"`), admin},
+		"an account's token for one project":           {old(`"clientId":"cowner","projectId":"cp"`), nobody},
+		"a node and a root token in one":               {old(`"clientId":"cowner","projectId":"cp","userId":"cnode","permanentAuthTokenId":"ct","exp":9999999999`), nobody},
+		"a node and a temporary root token in one":     {old(`"clientId":"_","projectId":"cp","userId":"cnode","permanentAuthTokenId":"ct","exp":9999999999`), nobody},
+		"a node and an account in one":                 {old(`"clientId":"cowner","userId":"cnode","exp":9999999999`), nobody},
+		"an old node without a type":                   {old(`"projectId":"cp","userId":"cnode","exp":9999999999`), authn.Requester{Type: "User", Node: "cnode"}},
+		"a node of no project":                         {old(`"userId":"cnode","modelName":"User","exp":9999999999`), nobody},
 		"garbage":                                      {"\xff\x00", nobody},
 		"a part of a stored token":                     {root[:len(root)-1], nobody},
 	} {

@@ -19,9 +19,23 @@ const (
 // Cache is Grants that are looked up at most once in half a second, however many
 // requests ask.
 type Cache struct {
-	tokens *otter.Cache[tenancy.ProjectID, []string]
-	seats  *otter.Cache[seat, bool]
+	tokens *otter.Cache[tenancy.ProjectID, answer[[]string]]
+	seats  *otter.Cache[seat, answer[bool]]
 	of     Grants
+}
+
+// answer is what a look-up found. It ages from the moment it was asked for: what
+// changes while the store is slow to answer may not be in it.
+type answer[T any] struct {
+	found T
+	asked time.Time
+}
+
+// keep says how long an answer is kept.
+func keep[K comparable, T any]() otter.ExpiryCalculator[K, answer[T]] {
+	return otter.ExpiryWritingFunc(func(e otter.Entry[K, answer[T]]) time.Duration {
+		return max(ttl-time.Since(e.Value.asked), 1)
+	})
 }
 
 type seat struct {
@@ -33,32 +47,42 @@ type seat struct {
 func NewCache(of Grants) *Cache {
 	return &Cache{
 		of: of,
-		tokens: otter.Must(&otter.Options[tenancy.ProjectID, []string]{
-			MaximumSize: entries, ExpiryCalculator: otter.ExpiryWriting[tenancy.ProjectID, []string](ttl),
+		tokens: otter.Must(&otter.Options[tenancy.ProjectID, answer[[]string]]{
+			MaximumSize: entries, ExpiryCalculator: keep[tenancy.ProjectID, []string](),
 		}),
-		seats: otter.Must(&otter.Options[seat, bool]{
-			MaximumSize: entries, ExpiryCalculator: otter.ExpiryWriting[seat, bool](ttl),
+		seats: otter.Must(&otter.Options[seat, answer[bool]]{
+			MaximumSize: entries, ExpiryCalculator: keep[seat, bool](),
 		}),
 	}
 }
 
 // RootTokens implements Grants.
 func (c *Cache) RootTokens(ctx context.Context, project tenancy.ProjectID) ([]string, error) {
-	return c.tokens.Get(ctx, project, otter.LoaderFunc[tenancy.ProjectID, []string](func(ctx context.Context, project tenancy.ProjectID) ([]string, error) {
-		ctx, cancel := onItsOwn(ctx)
-		defer cancel()
-		return c.of.RootTokens(ctx, project)
-	}))
+	return look(ctx, c.tokens, project, c.of.RootTokens)
 }
 
 // HasSeat implements Grants.
 func (c *Cache) HasSeat(ctx context.Context, project tenancy.ProjectID, customer string) (bool, error) {
-	return c.seats.Get(ctx, seat{project, customer}, otter.LoaderFunc[seat, bool](func(ctx context.Context, s seat) (bool, error) {
+	return look(ctx, c.seats, seat{project, customer}, func(ctx context.Context, s seat) (bool, error) {
+		return c.of.HasSeat(ctx, s.project, s.customer)
+	})
+}
+
+// look answers from the cache, or asks once for all who wait.
+func look[K comparable, T any](ctx context.Context, cache *otter.Cache[K, answer[T]], key K, ask func(context.Context, K) (T, error)) (T, error) {
+	got, err := cache.Get(ctx, key, otter.LoaderFunc[K, answer[T]](func(ctx context.Context, key K) (answer[T], error) {
 		ctx, cancel := onItsOwn(ctx)
 		defer cancel()
-		return c.of.HasSeat(ctx, s.project, s.customer)
+		asked := time.Now()
+		found, err := ask(ctx, key)
+		return answer[T]{found, asked}, err
 	}))
+	return got.found, err
 }
+
+// Forget drops what is known of a project's root tokens: after it returns, nobody is
+// answered from before.
+func (c *Cache) Forget(project tenancy.ProjectID) { c.tokens.Invalidate(project) }
 
 // onItsOwn lets a look-up go on for those who wait with the first caller.
 func onItsOwn(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -16,9 +16,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 
 	"icehouse/tenancy"
@@ -39,6 +41,9 @@ const (
 	platformKid = "c1"
 	projectKid  = "p1."
 )
+
+// nobody stands for the account in a temporary root token.
+const nobody = "_"
 
 // Keys signs and reads tokens.
 type Keys struct {
@@ -77,8 +82,10 @@ func (c Claims) IsPlatform() bool {
 }
 
 // IsTemporaryRoot says that the claims are a temporary root token's: they expire,
-// and are not stored anywhere (LQ-D59).
-func (c Claims) IsTemporaryRoot() bool { return c.PermanentAuthTokenID != "" && c.Expires }
+// belong to no account, and are not stored anywhere (LQ-D59).
+func (c Claims) IsTemporaryRoot() bool {
+	return c.PermanentAuthTokenID != "" && c.ClientID == nobody && c.UserID == "" && c.Expires
+}
 
 // IsNode says that the claims are a node's.
 func (c Claims) IsNode() bool {
@@ -99,7 +106,7 @@ func (k *Keys) Root(project tenancy.ProjectID, tokenID, customer string) (string
 // TemporaryRootLifetime.
 func (k *Keys) TemporaryRoot(project tenancy.ProjectID) (string, error) {
 	return k.sign(projectKid+string(project), payload{
-		ClientID: "_", ProjectID: string(project), PermanentAuthTokenID: tenancy.NewID(), Exp: k.after(TemporaryRootLifetime),
+		ClientID: nobody, ProjectID: string(project), PermanentAuthTokenID: tenancy.NewID(), Exp: k.after(TemporaryRootLifetime),
 	})
 }
 
@@ -135,7 +142,7 @@ var errUnknownKey = errors.New("no such key")
 // false: it is no token of this installation, or its time is over, or it belongs to
 // another project.
 func (k *Keys) Read(text string, project tenancy.ProjectID) (Claims, bool) {
-	if len(text) > maxText {
+	if len(text) > maxText || strings.ContainsAny(text, "\r\n") { // base64's reader would skip line breaks
 		return Claims{}, false
 	}
 	var p payload
@@ -187,7 +194,7 @@ type plainPayload payload
 
 // UnmarshalJSON is called by the JWT library.
 func (p *payload) UnmarshalJSON(text []byte) error {
-	if err := json.Unmarshal(text, (*plainPayload)(p)); err != nil {
+	if err := json.Unmarshal(text, (*plainPayload)(p), noNulls); err != nil {
 		return err
 	}
 	for _, t := range []*float64{p.Iat, p.Nbf, p.Exp} {
@@ -196,6 +203,17 @@ func (p *payload) UnmarshalJSON(text []byte) error {
 		}
 	}
 	return nil
+}
+
+// noNulls refuses null where a claim's value is read: it would pass for a claim that
+// is missing, and a token without exp never ends.
+var noNulls = json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(noNull[*string]), json.UnmarshalFromFunc(noNull[**float64])))
+
+func noNull[T any](d *jsontext.Decoder, _ T) error {
+	if d.PeekKind() == 'n' {
+		return errors.New("a claim is null")
+	}
+	return errors.ErrUnsupported // by this function: the usual one reads it
 }
 
 // latest is the last second that a token can name: the end of the year 9999.

@@ -37,9 +37,10 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	databases := controlplane.OneDatabase(db)
 
-	// The directory reads what the control plane publishes, and the control
-	// plane tells it when that changes.
+	// The directory and the rights are read from what the control plane stores, and
+	// the control plane tells when that changes.
 	var projects *directory.Directory
+	var grants *authn.Cache
 	control, err := controlplane.New(controlplane.Config{
 		Store: platform, Databases: databases,
 		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
@@ -47,6 +48,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		DataDir:      c.DataDir,
 		OnRelease: func(project tenancy.ProjectID, alias string) {
 			projects.Invalidate(string(project), alias)
+			grants.Forget(project)
 		},
 		Logger: log,
 	})
@@ -54,6 +56,8 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		return nil, err
 	}
 	projects = directory.New(control.Registry(), directory.Options{})
+	grants = authn.NewCache(control.Grants())
+	closers.Push("rights", func() error { grants.Close(); return nil })
 
 	planes := new(Planes)
 	if c.Role.Has(config.Control) {
@@ -63,8 +67,6 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		planes.System, planes.Functions = control.SystemHandler(), control.FunctionsHandler()
 	}
 	if c.Role.Has(config.Data) {
-		grants := authn.NewCache(control.Grants())
-		closers.Push("rights", func() error { grants.Close(); return nil })
 		planes.Data = dataplane.New(dataplane.Config{
 			Directory: projects,
 			Releases:  control.Registry(),
