@@ -240,3 +240,55 @@ func TestPermissionEndpoint(t *testing.T) {
 		})
 	}
 }
+
+// TestUserIsTheTokensNode: user is the node of the token, which must be there, whatever
+// type the token names (data-api §2.5, §7.2).
+func TestUserIsTheTokensNode(t *testing.T) {
+	for _, c := range contexts(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			p := deployOwned(t, c)
+			open := Deploy(t, c, owned)
+			for _, p := range []*Project{p, open} {
+				me := p.admin(t, `mutation { x: createUser(editor: false, name: "me") { id } }`, nil)
+				for token, want := range map[string]string{
+					p.NodeToken(t, "User", me): `{"data":{"user":{"name":"me"}}}`, p.NodeToken(t, "Post", me): `{"data":{"user":null}}`,
+					p.NodeToken(t, "Nothing", me): `{"data":{"user":null}}`, p.NodeToken(t, "User", stranger): `{"data":{"user":null}}`, AdminToken: `{"data":{"user":null}}`, "": `{"data":{"user":null}}`,
+				} {
+					if _, got := p.Do(t, Request{Query: `{ user { name } }`, Token: token}); got != want {
+						t.Errorf("%s, not %s", got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestIntsWhereFloatsStand: a variable declared as Float takes an Int's values.
+func TestIntsWhereFloatsStand(t *testing.T) {
+	parsed, problems := datamodel.Parse(`type Post @model { id: ID! @isUnique n: Int x: Float }`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for _, c := range contexts(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			p := DeployRelease(t, c, compiledschema.Release{Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Permissions: compiledschema.Permissions{Records: []compiledschema.Permission{
+				{Target: "Post", Verb: compiledschema.Create, Name: "c", Query: `query ($input_n: Float!) { SomePostExists(filter: {x_in: [$input_n]}) one: SomePostExists(filter: {x: $input_n}) }`},
+				{Target: "Post", Verb: compiledschema.Read, Name: "r", Query: `query ($node_n: Float!) { SomePostExists(filter: {x_in: [$node_n, 7]}) }`},
+			}}})
+			p.admin(t, `mutation { x: createPost(n: 1, x: 2) { id } }`, nil)
+			for query, want := range map[string]string{
+				`mutation { createPost(n: 2) { n } }`: `{"data":{"createPost":{"n":2}}}`,
+				`mutation { createPost(n: 3) { n } }`: `"code":3008`,
+			} {
+				if _, got := p.Do(t, Request{Query: query}); !strings.Contains(got, want) {
+					t.Errorf("%s: %s", query, got)
+				}
+			}
+			for query, want := range map[string]string{`{ allPosts(filter: {n: 2}) { n } }`: `{"data":{"allPosts":[{"n":2}]}}`, `{ allPosts(filter: {n: 1}) { n } }`: `"code":3008`} {
+				if _, got := p.Do(t, Request{Query: query}); !strings.Contains(got, want) {
+					t.Errorf("%s: %s", query, got)
+				}
+			}
+		})
+	}
+}

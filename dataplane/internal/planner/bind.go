@@ -164,6 +164,11 @@ func (b *Binding) listArg(p *Param, v any) (any, error) {
 	case relational.ArgInt:
 		return typed[int64](items)
 	case relational.ArgFloat:
+		for i := range items { // made by resolve for this list alone, or floats already
+			if n, ok := items[i].(int64); ok {
+				items[i] = float64(n)
+			}
+		}
 		return typed[float64](items)
 	case relational.ArgBool:
 		return typed[bool](items)

@@ -398,6 +398,9 @@ func (r *reader) user(t *datamodel.Type, c collected, node *Node) (relational.Va
 		return literal("null"), node
 	}
 	r.usesRows = true
+	if r.target.Requester.Type != t.Name { // ids may coincide, but the token's node must be there
+		r.asRequester = true
+	}
 	table := r.doc.Schema.Layout().Table(t)
 	one := &relational.One{Select: &relational.Select{Table: table, Where: relational.Compare{
 		Column: table.ID, Op: relational.Equal, Arg: r.args.add(requesterParam),
