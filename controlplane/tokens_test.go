@@ -122,3 +122,38 @@ func TestRootTokens(t *testing.T) {
 	}
 	wantError(t, refused(remove, map[string]any{"t": tokenID}), 2000, "No RootToken with id '"+tokenID+"'")
 }
+
+// TestRemovedByDeploy: a root token that the definition names no longer counts no
+// longer, and the data plane is told.
+func TestRemovedByDeploy(t *testing.T) {
+	h := newHouse(t).login()
+	id := tenancy.ProjectID(h.add("a", "alias"))
+	deploy := func(names string) {
+		h.ask(push, map[string]any{"projectId": id, "isDryRun": false, "config": config("types: ./t.graphql\nrootTokens: ["+names+"]\n", map[string]string{"./t.graphql": ""}, nil)})
+	}
+	deploy("ops, night")
+	texts := map[string]string{}
+	edges := dig(t, h.ask(`{ viewer { project(id: "alias") { permanentAuthTokens { edges { node { name token } } } } } }`, nil), "data.viewer.project.permanentAuthTokens.edges").([]any)
+	for _, e := range edges {
+		texts[dig(t, e, "node.name").(string)] = dig(t, e, "node.token").(string)
+	}
+	want := func(name string, counts bool) {
+		t.Helper()
+		if ok, err := h.isAdmin(t, id, texts[name]); ok != counts || err != nil {
+			t.Errorf("%s counts: %v %v", name, ok, err)
+		}
+	}
+	want("ops", true)
+	want("night", true)
+	h.mu.Lock()
+	h.told = nil
+	h.mu.Unlock()
+	deploy("night")
+	want("ops", false)
+	want("night", true)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.told) != 1 || h.told[0] != string(id)+"/alias" {
+		t.Errorf("of the deploy was told %q", h.told)
+	}
+}

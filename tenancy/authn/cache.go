@@ -68,16 +68,29 @@ func (c *Cache) HasSeat(ctx context.Context, project tenancy.ProjectID, customer
 	})
 }
 
-// look answers from the cache, or asks once for all who wait.
+// look answers from the cache, or asks once for all who wait. Who waited for a look-up
+// that had begun long before they came asks again: a right may have gone between.
 func look[K comparable, T any](ctx context.Context, cache *otter.Cache[K, answer[T]], key K, ask func(context.Context, K) (T, error)) (T, error) {
-	got, err := cache.Get(ctx, key, otter.LoaderFunc[K, answer[T]](func(ctx context.Context, key K) (answer[T], error) {
-		ctx, cancel := onItsOwn(ctx)
-		defer cancel()
-		asked := time.Now()
-		found, err := ask(ctx, key)
-		return answer[T]{found, asked}, err
-	}))
-	return got.found, err
+	came := time.Now()
+	tooOld := func(a answer[T]) bool { return came.Sub(a.asked) >= ttl }
+	for {
+		got, err := cache.Get(ctx, key, otter.LoaderFunc[K, answer[T]](func(ctx context.Context, key K) (answer[T], error) {
+			ctx, cancel := onItsOwn(ctx)
+			defer cancel()
+			asked := time.Now()
+			found, err := ask(ctx, key)
+			return answer[T]{found, asked}, err
+		}))
+		if err != nil || !tooOld(got) {
+			return got.found, err
+		}
+		cache.ComputeIfPresent(key, func(kept answer[T]) (answer[T], otter.ComputeOp) {
+			if tooOld(kept) {
+				return kept, otter.InvalidateOp
+			}
+			return kept, otter.CancelOp // another has asked again already
+		})
+	}
 }
 
 // Forget drops what is known of a project's root tokens: after it returns, nobody is

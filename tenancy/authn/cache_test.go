@@ -78,10 +78,8 @@ func TestSlowLookUp(t *testing.T) {
 		cache := authn.NewCache(s)
 		defer cache.Close()
 		var first sync.WaitGroup
-		first.Go(func() {
-			_, _ = cache.RootTokens(t.Context(), "cp")
-			_, _ = cache.HasSeat(t.Context(), "cp", "cc")
-		})
+		first.Go(func() { _, _ = cache.RootTokens(t.Context(), "cp") })
+		first.Go(func() { _, _ = cache.HasSeat(t.Context(), "cp", "cc") })
 		synctest.Wait()
 		s.set()
 		first.Wait()
@@ -91,6 +89,36 @@ func TestSlowLookUp(t *testing.T) {
 		}
 		if found, err := cache.HasSeat(t.Context(), "cp", "cc"); err != nil || found {
 			t.Error("a seat is still there", err)
+		}
+	})
+}
+
+// TestLateComers: who comes long after a look-up began is not answered by it, and they
+// share one of their own.
+func TestLateComers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{takes: 8 * time.Second, now: []string{"a"}}
+		cache := authn.NewCache(s)
+		defer cache.Close()
+		var all sync.WaitGroup
+		all.Go(func() {
+			if found, err := cache.RootTokens(t.Context(), "cp"); err != nil || len(found) != 1 {
+				t.Error("the first got", found, err)
+			}
+		})
+		synctest.Wait()
+		s.set()
+		time.Sleep(7 * time.Second)
+		for range 100 {
+			all.Go(func() {
+				if found, err := cache.RootTokens(t.Context(), "cp"); err != nil || len(found) > 0 {
+					t.Error("seven seconds later still found", found, err)
+				}
+			})
+		}
+		all.Wait()
+		if s.asked != 2 {
+			t.Errorf("%d look-ups", s.asked)
 		}
 	})
 }

@@ -159,6 +159,7 @@ func TestHostileTokens(t *testing.T) {
 		"a node and a temporary one in one":   claim(`"clientId":"_","projectId":"cp","userId":"cn","permanentAuthTokenId":"ct"`),
 		"a node and an account in one":        claim(`"clientId":"cc","projectId":"cp","userId":"cn"`),
 		"an account's root token that ends":   claim(`"clientId":"cc","projectId":"cp","permanentAuthTokenId":"ct"`),
+		"a root token of no project":          claim(`"clientId":"cc","permanentAuthTokenId":"ct"`),
 		"an account of a project":             claim(`"clientId":"cc","projectId":"cp"`),
 		"nobody's root token without an end":  sign([]byte(secret), plain, `{"clientId":"_","projectId":"cp","permanentAuthTokenId":"ct"}`),
 		"a list of tokens":                    sign([]byte(secret), plain, `[`+good+`]`),
@@ -197,6 +198,17 @@ func TestHostileTokens(t *testing.T) {
 			t.Errorf("%s is taken for a token: %+v", name, claims)
 		}
 	}
+	// What the system API is shown is shown for no project: a root token is no
+	// account's there, with a project or without (LQ-D60).
+	for _, text := range []string{
+		must(k.Root("cp", "ct", "cc")), must(k.TemporaryRoot("cp")), node,
+		claim(`"clientId":"cc","permanentAuthTokenId":"ct"`), claim(`"clientId":"cc","projectId":"cp","permanentAuthTokenId":"ct"`),
+		sign(platform, kid("c1"), `{"clientId":"cc","permanentAuthTokenId":"ct"}`), sign(project, kid("p1.cp"), `{"clientId":"cc"}`), sign(must2(k.key(projectKid)), kid("p1."), `{"clientId":"cc"}`),
+	} {
+		if claims, ok := k.Read(text, ""); ok && claims.IsPlatform() {
+			t.Errorf("%s is taken for an account's: %+v", text, claims)
+		}
+	}
 	// The case of names counts: what is no claim is not read as one.
 	if claims, _ := k.Read(claim(`"PROJECTID":"cp","UserId":"cn","ClientID":"cc"`), "cp"); claims != (Claims{Expires: true}) {
 		t.Errorf("claims of another case are read: %+v", claims)
@@ -230,7 +242,7 @@ func must2(key []byte, err error) []byte {
 func FuzzRead(f *testing.F) {
 	k := keys(f)
 	at := now.Unix()
-	signed := map[string]bool{} // up to the signature
+	signed := map[string]tenancy.ProjectID{} // up to the signature
 	// Each process of a fuzzing run makes the same tokens.
 	temporary := must(k.sign(projectKid+"cp", payload{ClientID: nobody, ProjectID: "cp", PermanentAuthTokenID: "ct", Exp: k.after(time.Minute)}))
 	for _, text := range []string{
@@ -240,20 +252,23 @@ func FuzzRead(f *testing.F) {
 		if _, ok := k.Read(text, "cp"); !ok {
 			f.Fatalf("%s is not taken", text)
 		}
-		signed[text[:strings.LastIndexByte(text, '.')]] = true
+		signed[text[:strings.LastIndexByte(text, '.')]] = "cp"
 		f.Add(text, "cp")
 	}
-	f.Add(must(k.Node("cq", "cn", "User", time.Hour)), "cp")
+	another := must(k.Node("cq", "cn", "User", time.Hour))
+	signed[another[:strings.LastIndexByte(another, '.')]] = "cq"
+	f.Add(another, "cp")
 	f.Add(sign([]byte("guess"), plain, `{"clientId":"cc"}`), "cp")
 	f.Fuzz(func(t *testing.T, text, project string) {
 		claims, ok := k.Read(text, tenancy.ProjectID(project))
 		if !ok {
 			return
 		}
-		if !signed[text[:strings.LastIndexByte(text, '.')]] {
+		of, known := signed[text[:strings.LastIndexByte(text, '.')]]
+		if !known {
 			t.Errorf("%q is taken: %+v", text, claims)
 		}
-		if !claims.IsPlatform() && project != "cp" {
+		if !claims.IsPlatform() && tenancy.ProjectID(project) != of {
 			t.Errorf("%q is taken for %q: %+v", text, project, claims)
 		}
 	})
