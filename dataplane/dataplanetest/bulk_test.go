@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -679,14 +680,42 @@ func (h *hooked) Query(ctx context.Context, scope isolation.Scope, s database.St
 	return h.Driver.Query(ctx, scope, s)
 }
 
-// deadline is a context whose time is over when the test says so.
+// deadline is a context whose time is over when the test says so: for those that are
+// made from it, too, by the time pass returns.
 type deadline struct {
 	context.Context //nolint:containedctx // it is one
 	done            chan struct{}
+	mu              sync.Mutex
+	after           []*func()
 }
 
-func (d *deadline) pass()                 { close(d.done) }
+func (d *deadline) pass() {
+	close(d.done)
+	d.mu.Lock()
+	after := d.after
+	d.after = nil
+	d.mu.Unlock()
+	for _, f := range after {
+		(*f)()
+	}
+}
+
 func (d *deadline) Done() <-chan struct{} { return d.done }
+
+// AfterFunc is how package context tells contexts that are made from this one.
+func (d *deadline) AfterFunc(f func()) (stop func() bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.after = append(d.after, &f)
+	return func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		before := len(d.after)
+		d.after = slices.DeleteFunc(d.after, func(g *func()) bool { return g == &f })
+		return len(d.after) < before
+	}
+}
+
 func (d *deadline) Err() error {
 	select {
 	case <-d.done:
