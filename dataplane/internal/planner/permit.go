@@ -268,8 +268,8 @@ func anyIDs(s Source) Param {
 }
 
 // placePermits puts the guards where they belong (data-api §6.7): those of nodes
-// before everything else, those of edges behind the checks that nodes exist and
-// before the first write.
+// before everything else, those of edges behind the checks of nodes and required
+// relations and before the first write.
 func (w *writer) placePermits() {
 	var payload []*Step
 	for _, i := range w.out.Payload {
@@ -293,7 +293,16 @@ func (w *writer) placePermits() {
 		if at < 0 {
 			at = len(rest)
 		}
-		w.out.Steps = slices.Concat(exist, rest[:at], w.edgeGuards, rest[at:])
+		// What a third node requires is looked at before the permission (§6.7), and
+		// once more in its place, as the writes before it may have changed the answer.
+		var required []*Step
+		for _, s := range rest[at:] {
+			if s.Statement.Check == dialect.GuardCheck {
+				ahead := *s
+				required = append(required, &ahead)
+			}
+		}
+		w.out.Steps = slices.Concat(exist, rest[:at], required, w.edgeGuards, rest[at:])
 	}
 	w.out.Steps = slices.Concat(w.nodeGuards, w.out.Steps)
 	w.out.Permits = w.nodeGuards
