@@ -120,7 +120,7 @@ func (q *permissionQuery) neverHolds() gqlerror.List {
 	for _, v := range q.op.VariableDefinitions {
 		variable, ok := q.schema.PermissionVariable(q.target, q.verb, v.Variable)
 		switch {
-		case !ok && v.Type.NonNull && v.DefaultValue == nil:
+		case !ok && v.DefaultValue == nil: // without one its filter would go, and all would be allowed
 			add(v.Position, "the variable $%s never has a value in a query for %s.%s", v.Variable, q.target, q.verb)
 		case ok && !FitsPermissionVariable(v.Type.Name(), variable.Type, variable.Field != nil && variable.Field.Enum != nil):
 			add(v.Position, "the variable $%s is declared as %s; its values have the type %s", v.Variable, v.Type, variable.Type)

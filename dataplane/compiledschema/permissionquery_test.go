@@ -12,7 +12,7 @@ import (
 
 func TestReadPermissionQuery(t *testing.T) {
 	parsed, problems := datamodel.Parse(`
-		type Post @model { id: ID! @isUnique title: String! kind: Kind likes: Int tags: [String!]! author: User @relation(name: "Wrote") }
+		type Post @model { id: ID! @isUnique title: String! kind: Kind likes: Int createdAt: DateTime! tags: [String!]! author: User @relation(name: "Wrote") }
 		type User @model { id: ID! @isUnique name: String posts: [Post!]! @relation(name: "Wrote") }
 		enum Kind { A B }`)
 	if len(problems) > 0 {
@@ -47,8 +47,28 @@ func TestReadPermissionQuery(t *testing.T) {
 			``, `1:8: the variable $input_title never has a value in a query for Post.read`,
 		},
 		"one that may be absent": {
+			"Post", compiledschema.Create, "query ($input_kind: Kind) { SomePostExists(filter: {kind: $input_kind}) }", "",
+			`query ($input_kind: Kind) {`, ``,
+		},
+		"one that is always absent": {
 			"Post", compiledschema.Create, "query ($anything: String) { SomePostExists(filter: {title: $anything}) }", "",
-			`query ($anything: String) {`, ``,
+			``, `1:8: the variable $anything never has a value in a query for Post.create`,
+		},
+		"one that is always its default": {
+			"Post", compiledschema.Create, `query ($anything: String = "x") { SomePostExists(filter: {title: $anything}) }`, "",
+			`query ($anything: String = "x") {`, ``,
+		},
+		"one of another verb that may be null": {
+			"Post", compiledschema.Read, "query ($input_title: String) { SomePostExists(filter: {title: $input_title}) }", "",
+			``, `1:8: the variable $input_title never has a value in a query for Post.read`,
+		},
+		"a field that the type hides": {
+			"Post", compiledschema.Read, "query ($node_updatedAt: DateTime) { SomePostExists(filter: {likes: 1, createdAt_lte: $node_updatedAt}) }", "",
+			``, `the variable $node_updatedAt never has a value in a query for Post.read`,
+		},
+		"a list that may be null": {
+			"Post", compiledschema.Delete, "query ($node_tags: [String!]) { SomePostExists(filter: {title_in: $node_tags}) }", "",
+			``, `1:8: the variable $node_tags never has a value in a query for Post.delete`,
 		},
 		"a wrong type": {
 			"Post", compiledschema.Read, "query ($node_title: Int!) { SomePostExists(filter: {likes: $node_title}) }", "",

@@ -82,7 +82,7 @@ type run struct {
 	Request
 	ctx     context.Context //nolint:containedctx // lives as long as the call
 	binding planner.Binding
-	isThere bool // the requester's node was found
+	isThere bool // the requester's node was found, in this root field
 }
 
 func (r *run) statement(s *planner.Step) (database.Statement, error) {
@@ -194,6 +194,7 @@ func (r *run) writes() (Result, error) {
 	var errs []response.Error
 	isNull := false
 	for i := range r.Plan.Writes {
+		r.isThere = false // a field before may have deleted the requester's node
 		value, failures, err := r.write(r.Plan.Writes[i])
 		if errors.Is(err, errNotThere) {
 			if err = r.becomeNobody(); err == nil {
@@ -268,8 +269,10 @@ func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 		})
 	}
 	probe, err := r.statement(w.Choose)
-	if err != nil {
-		return nil, nil, err
+	if err != nil { // as for a node that would be there: who may not update it is told so first
+		return r.steps(w, w.Found, func(statements []database.Statement) ([][]byte, error) {
+			return r.DB.Batch(r.ctx, r.Scope, statements)
+		})
 	}
 	var value []byte
 	var errs []response.Error
@@ -292,8 +295,8 @@ func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 	return value, errs, err
 }
 
-// send sends statements, the first of a request with the check that the requester's
-// node is there.
+// send sends statements, the first of a root field with the check that the
+// requester's node is there.
 func (r *run) send(statements []database.Statement, batch func([]database.Statement) ([][]byte, error)) ([][]byte, error) {
 	if r.Plan.Requester == nil || r.isThere {
 		return batch(statements)

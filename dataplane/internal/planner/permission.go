@@ -133,7 +133,8 @@ func joinedOrTrue(all relational.And) relational.Predicate {
 // serverValue is the value of one variable (data-api §6.6).
 func (p *planning) serverValue(q *planning, r *compiledschema.Permission, v *ast.VariableDefinition, s subject) (input, error) {
 	in := input{}
-	if variable, ok := p.doc.Schema.PermissionVariable(r.Target, r.Verb, v.Variable); ok {
+	variable, ok := p.doc.Schema.PermissionVariable(r.Target, r.Verb, v.Variable)
+	if ok {
 		isEnum := variable.Field != nil && variable.Field.Enum != nil
 		if !compiledschema.FitsPermissionVariable(v.Type.Name(), variable.Type, isEnum) {
 			return in, fmt.Errorf("the variable $%s has the type %s, which can't take its value", v.Variable, v.Type)
@@ -150,7 +151,7 @@ func (p *planning) serverValue(q *planning, r *compiledschema.Permission, v *ast
 	if in.kind == absent && v.DefaultValue != nil {
 		in = q.input(v.DefaultValue)
 	}
-	if v.Type.NonNull && !in.given() {
+	if !in.given() && (v.Type.NonNull || !ok && v.DefaultValue == nil) {
 		return in, fmt.Errorf("the variable $%s has no value", v.Variable)
 	}
 	return in, nil
