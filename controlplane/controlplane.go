@@ -58,6 +58,8 @@ type ControlPlane struct {
 	projects  *project.Service
 	functions *functiondeploy.Service
 	system    *managementapi.API
+	runner    *migrationrun.Runner
+	logger    *slog.Logger
 }
 
 // deployWait is how long a deploy waits for another of the same project. It is
@@ -114,7 +116,7 @@ func New(c Config) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system}, nil
+	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, runner: runner, logger: c.Logger}, nil
 }
 
 // Start makes the first customer and finishes deletions that were interrupted.
@@ -124,6 +126,26 @@ func (p *ControlPlane) Start(ctx context.Context) error {
 		return fmt.Errorf("make the first customer: %w", err)
 	}
 	return p.projects.FinishDeletes(ctx)
+}
+
+// tidyEvery is how often Tidy looks.
+const tidyEvery = 2 * time.Second
+
+// Tidy finishes, until ctx ends, what deploys left whose process is gone: this one's
+// before it was started anew, or another's.
+func (p *ControlPlane) Tidy(ctx context.Context) {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		if _, err := p.runner.FinishInterrupted(ctx); err != nil && ctx.Err() == nil {
+			p.logger.WarnContext(ctx, "what an interrupted deploy left could not be finished", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // SystemHandler serves /system (platform §4.1).

@@ -156,43 +156,91 @@ func (p *pipeline) Project(ctx context.Context, idOrAlias string) (directory.Ent
 	return p.config.Directory.Lookup(ctx, idOrAlias)
 }
 
+// Execute answers a request with the release that serves. One that meets the tables of
+// a release that came meanwhile begins anew with that.
 func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.Request) transport.Answer {
+	for current := false; ; {
+		answer, outOfDate := p.execute(ctx, c, r, current)
+		if outOfDate == nil {
+			return answer
+		}
+		current = !p.newer(ctx, &c.Project) // then the failure has no such excuse
+	}
+}
+
+// A release is published right after the tables are made for it (migrationrun), so
+// that who meets the tables first waits for moments.
+const (
+	newerPause = 5 * time.Millisecond // doubles
+	newerTime  = 3 * time.Second
+)
+
+// newer waits for a release behind the one that an entry names. It is false when none
+// comes, or the project is gone.
+func (p *pipeline) newer(ctx context.Context, e *directory.Entry) bool {
+	ctx, cancel := context.WithTimeout(ctx, newerTime)
+	defer cancel()
+	for pause := newerPause; ; pause = min(2*pause, 200*time.Millisecond) {
+		p.config.Directory.Invalidate(string(e.Project), e.Alias)
+		found, err := p.config.Directory.Lookup(ctx, string(e.Project))
+		switch {
+		case err == nil && found.Release > e.Release:
+			*e = found
+			return true
+		case errors.Is(err, tenancy.ErrUnknownProject):
+			return false
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause):
+		}
+	}
+}
+
+// execute answers with the release that the caller's entry names. The error is an
+// *executor.OutOfDate; there is none when that release is known to be the current one.
+func (p *pipeline) execute(ctx context.Context, c transport.Caller, r operation.Request, current bool) (transport.Answer, error) {
 	schema, err := p.schemas.Get(ctx, c.Project.Project, c.Project.Release)
 	if err != nil {
-		return p.failed(ctx, c, err)
+		return p.failed(ctx, c, err), nil
 	}
 	switch c.API {
 	case transport.Relay:
 		schema = schema.For(compiledschema.Relay)
 	case transport.Permissions:
 		if who, err := p.requester(ctx, c); err != nil || !who.Admin {
-			return p.failed(ctx, c, cmp.Or(err, error(fault.New(fault.NotAllowed, "Insufficient Permissions"))))
+			return p.failed(ctx, c, cmp.Or(err, error(fault.New(fault.NotAllowed, "Insufficient Permissions")))), nil
 		}
 		schema = schema.For(compiledschema.Existential)
 	}
 	prepared, err := p.documents.Prepare(schema, r)
 	if err != nil {
-		return p.failed(ctx, c, err)
+		return p.failed(ctx, c, err), nil
 	}
 	if f := locked(c.Project, prepared.Document.Operation.Operation); f != nil {
-		return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID)}
+		return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID)}, nil
 	}
-	result, explained, err := p.run(ctx, c, schema, prepared)
+	result, explained, err := p.run(ctx, c, schema, prepared, current)
 	if err != nil {
+		var outOfDate *executor.OutOfDate
+		if errors.As(err, &outOfDate) {
+			return transport.Answer{}, outOfDate
+		}
 		var literal *planner.LiteralError
 		if errors.As(err, &literal) {
 			err = p.documents.Recheck(schema, r, literal.Literal, literal.Cause)
 		}
-		return p.failed(ctx, c, err)
+		return p.failed(ctx, c, err), nil
 	}
 	if len(result.Errors) == 0 {
 		out := make([]byte, 0, len(result.Data)+len(`{"data":}`))
-		return transport.Answer{Body: explained.add(append(append(append(out, `{"data":`...), result.Data...), '}'))}
+		return transport.Answer{Body: explained.add(append(append(append(out, `{"data":`...), result.Data...), '}'))}, nil
 	}
 	p.logUnexpected(ctx, c, result.Errors)
 	return transport.Answer{Body: explained.add(response.AppendErrors(nil, result.Data, result.Errors, c.RequestID, func(field int) (int, int) {
 		return operation.Locate(r.Query, field)
-	}))}
+	}))}, nil
 }
 
 func locked(e directory.Entry, op ast.Operation) *fault.Fault {
@@ -206,7 +254,7 @@ func locked(e directory.Entry, op ast.Operation) *fault.Fault {
 }
 
 // run plans and executes. The explanation is nil unless an admin asked for one.
-func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared) (executor.Result, *explanation, error) {
+func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared, current bool) (executor.Result, *explanation, error) {
 	scope, err := c.Project.Scope()
 	if err != nil {
 		return executor.Result{}, nil, err
@@ -229,7 +277,7 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 		return executor.Result{}, nil, err
 	}
 	result, err := executor.Run(ctx, executor.Request{
-		DB: db, Scope: scope, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t,
+		DB: db, Scope: scope, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t, Current: current,
 	})
 	if !t.explains || err != nil {
 		return result, nil, err

@@ -22,28 +22,30 @@ import (
 // TestRealDatabases deploys onto each product: what the plan says in words is
 // what it understands, twice, and rows are seen.
 func TestRealDatabases(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) *database.DB{
-		"embedded": func(t *testing.T) *database.DB {
-			db, err := sqlitedb.Open(sqlitedb.Config{Folder: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return db
-		},
-		"server": func(t *testing.T) *database.DB {
-			db, err := postgresdb.Open(t.Context(), postgresdb.Config{URL: testbed.Database(t)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return db
-		},
-	} {
+	for name, open := range products {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)
 			t.Cleanup(func() { _ = db.Close() })
 			onDatabase(t, db)
 		})
 	}
+}
+
+var products = map[string]func(*testing.T) *database.DB{
+	"embedded": func(t *testing.T) *database.DB {
+		db, err := sqlitedb.Open(sqlitedb.Config{Folder: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	},
+	"server": func(t *testing.T) *database.DB {
+		db, err := postgresdb.Open(t.Context(), postgresdb.Config{URL: testbed.Database(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	},
 }
 
 const (

@@ -6,7 +6,7 @@
 //
 //	config -> definition.Load -> datamodel.Parse -> schemadiff.Compare -> migrationplan.Make
 //	       -> compiledschema (the release that will serve is compiled) -> checks against live rows
-//	       -> dry run stops here -> migrationrun: expand, publish
+//	       -> dry run stops here -> migrationrun: expand, switch, publish, contract
 //
 // Deploys of one project run one after the other; each looks at the project only
 // when its turn has come (LQ-24).
@@ -30,6 +30,8 @@ import (
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/relational"
 	"icehouse/tenancy"
 )
 
@@ -148,11 +150,39 @@ func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *defin
 	return result, nil
 }
 
+// switchOf are the statements that make the rows fit the new release: with nobody
+// changing them, the checks once more, and then the steps.
+func switchOf(plan *migrationplan.Plan, d dialect.Dialect, namespace string) (out []dialect.Statement) {
+	schema := func(step relational.SchemaChange) {
+		for _, sql := range d.Schema(namespace, step) {
+			out = append(out, dialect.Statement{SQL: sql})
+		}
+	}
+	for _, table := range plan.Still {
+		schema(relational.Still{Table: table})
+	}
+	for _, check := range plan.Checks {
+		if check.Args == nil {
+			out = append(out, d.Change(namespace, &relational.Guard{Condition: check.Condition}))
+		}
+	}
+	for _, step := range plan.Switch {
+		schema(step)
+	}
+	return out
+}
+
 // movedUnderUs recognises rows that came between the check and the change.
 func movedUnderUs(err error) *definition.Problem {
 	var e *database.Error
-	if errors.As(err, &e) && (e.Kind == database.MissingValue || e.Kind == database.UniqueViolation || e.Kind == database.MissingReference) {
-		return &definition.Problem{Type: definition.Global, Description: "Nodes were created while the deploy ran that do not fit the new schema. Nothing was deployed."}
+	if !errors.As(err, &e) {
+		return nil
+	}
+	switch e.Kind {
+	case database.MissingValue, database.UniqueViolation, database.MissingReference, database.GuardFailed:
+		return &definition.Problem{Type: definition.Global, Description: "Nodes were created or changed while the deploy ran that do not fit the new schema. Nothing was deployed."}
+	case database.ValueTooLong:
+		return &definition.Problem{Type: definition.Global, Description: "A field can't be unique: there are nodes whose value is too long for that. Nothing was deployed."}
 	}
 	return nil
 }
@@ -306,9 +336,15 @@ func (d *Deployer) job(_ context.Context, a *attempt, r Request) (migrationrun.J
 		Previous: a.project.Release, RemoveTokens: a.plan.RemoveTokens,
 		Release: store.Release{Project: a.project.ID, Number: a.project.Release + 1, Definition: encoded, Payload: a.release, CreatedAt: d.Now()},
 	}}
-	for _, step := range a.plan.Expand {
-		job.Expand = append(job.Expand, db.Dialect().Schema(string(a.project.ID), step)...)
+	namespace := string(a.project.ID)
+	render := func(steps []relational.SchemaChange) (out []string) {
+		for _, step := range steps {
+			out = append(out, db.Dialect().Schema(namespace, step)...)
+		}
+		return out
 	}
+	job.Expand, job.Contract, job.Undo = render(a.plan.Expand), render(a.plan.Contract), render(a.plan.Undo)
+	job.Switch = switchOf(a.plan, db.Dialect(), namespace)
 	for _, name := range a.plan.AddTokens {
 		token, err := d.RootToken(a.project.ID, name, r.Customer)
 		if err != nil {

@@ -1,7 +1,6 @@
 package deployment
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -10,8 +9,7 @@ import (
 	"icehouse/tenancy/isolation"
 )
 
-// checkRows holds the plan's checks against the rows that are there.
-// (platform §3.5).
+// checkRows holds the plan's checks against the rows that are there (platform §3.5).
 func (d *Deployer) checkRows(ctx context.Context, a *attempt) error {
 	if len(a.plan.Checks) == 0 {
 		return nil
@@ -25,19 +23,14 @@ func (d *Deployer) checkRows(ctx context.Context, a *attempt) error {
 		return err
 	}
 	for _, check := range a.plan.Checks {
-		query := &relational.Query{Fields: []relational.Field{{Key: "any", Value: &relational.One{
-			Select: &relational.Select{Table: check.Table},
-			Fields: []relational.Field{{Key: "id", Value: relational.ColumnValue{Column: check.Table.ID}}},
-		}}}}
-		answer, err := db.Query(ctx, scope, database.Statement{Statement: db.Dialect().Query(scope.Namespace(), query)})
-		if err != nil {
-			return err
-		}
+		guard := &relational.Guard{Condition: check.Condition, Args: check.Types}
+		_, err := db.Batch(ctx, scope, []database.Statement{{Statement: db.Dialect().Change(scope.Namespace(), guard), Args: check.Args}})
+		var failed *database.Error
 		switch {
-		case bytes.Contains(answer, []byte(`"id"`)):
+		case errors.As(err, &failed) && failed.Kind == database.GuardFailed:
 			a.problems = append(a.problems, check.Otherwise)
-		case !bytes.Contains(answer, []byte("null")):
-			return errors.New("check for rows: unexpected answer")
+		case err != nil:
+			return err
 		}
 	}
 	return nil

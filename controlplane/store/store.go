@@ -99,6 +99,7 @@ type Publication struct {
 	Holder       string      // holds the project's lock
 	AddTokens    []RootToken // after RemoveTokens; a name that is there keeps its token
 	RemoveTokens []string    // names
+	Unfinished   bool        // the deploy's record stays: something is to be done behind it
 }
 
 // Store keeps the platform's rows.
@@ -137,7 +138,7 @@ type Store interface {
 	// Payload reads only what the data plane needs of a release.
 	Payload(ctx context.Context, project tenancy.ProjectID, number int64) ([]byte, error)
 	// Publish stores a release, lets the project point at it, changes its root
-	// tokens and clears the deploy's record. ErrLockLost when the holder lost
+	// tokens and clears the deploy's record, unless it is Unfinished. ErrLockLost when the holder lost
 	// the lock or Previous no longer serves.
 	Publish(ctx context.Context, p Publication) error
 	// AddRootToken stores a permanent token. ErrNameTaken when the project has one of
@@ -154,6 +155,8 @@ type Store interface {
 	Lock(ctx context.Context, project tenancy.ProjectID, holder string, ttl time.Duration) (record []byte, err error)
 	// Extend keeps the lock for another ttl. ErrLockLost when it is gone.
 	Extend(ctx context.Context, project tenancy.ProjectID, holder string, ttl time.Duration) error
+	// Interrupted lists the projects with a record whose lock nobody keeps any more.
+	Interrupted(ctx context.Context) ([]tenancy.ProjectID, error)
 	// Record remembers what the deploy set out to do; nil forgets it.
 	// ErrLockLost when the lock is gone.
 	Record(ctx context.Context, project tenancy.ProjectID, holder string, record []byte) error

@@ -110,6 +110,19 @@ func (l *Layout) Link(f *datamodel.Field) *Link {
 	return &Link{Child: s.column}
 }
 
+// Edges returns where a relation's edges are.
+func (l *Layout) Edges(r *datamodel.Relation) Edges {
+	s := l.byRel[l.relationIndex(r)]
+	switch {
+	case s.join != nil:
+		return Edges{Table: s.join, A: s.join.Columns[0], B: s.join.Columns[1]}
+	case s.owner == datamodel.SideA:
+		return Edges{Table: s.column.Table, A: s.column.Table.ID, B: s.column}
+	default:
+		return Edges{Table: s.column.Table, A: s.column, B: s.column.Table.ID}
+	}
+}
+
 func (l *Layout) relationIndex(r *datamodel.Relation) int {
 	for i, candidate := range l.model.Relations {
 		if candidate == r {
@@ -135,7 +148,9 @@ type Previous struct {
 //
 // A to-one relation is a foreign key column at the end that is required, or at
 // the many end, or at side A; many-to-many and same-field self relations are
-// join tables. A relation whose cardinality did not change keeps its storage.
+// join tables. An element that is stored in the same form as before keeps its
+// place; another form has a place of its own, so that both can be there during a
+// deploy.
 func Build(m *datamodel.DataModel, prev *Previous) *Layout {
 	b := &builder{layout: &Layout{model: m}, prev: prev, taken: map[string]bool{}}
 	b.tables()
@@ -197,7 +212,7 @@ func (b *builder) table(t *datamodel.Type) *Table {
 		default:
 			column := &Column{Kind: kindOf(f), Required: f.Required, Unique: unique(f)}
 			if b.prev != nil {
-				if of := b.prev.Field(f); of != nil && !of.IsRelation() {
+				if of := b.prev.Field(f); of != nil && !of.IsRelation() && sameForm(of, f) {
 					column.Name = b.prev.Layout.Column(of).Name
 				}
 			}
@@ -234,6 +249,13 @@ func freeName(name string, used map[string]bool) string {
 // unique says whether the rows of a field are held apart. Lists and Json have no
 // order to compare by: @isUnique says nothing there.
 func unique(f *datamodel.Field) bool { return f.Unique && kindOf(f) != KindJSON }
+
+// sameForm says that the values of two fields are stored alike, so that what one
+// has written is what the other means.
+func sameForm(a, b *datamodel.Field) bool {
+	kind := kindOf(a)
+	return kind == kindOf(b) && (kind != KindJSON || a.List == b.List && a.Scalar == b.Scalar)
+}
 
 func kindOf(f *datamodel.Field) Kind {
 	switch {
@@ -287,7 +309,7 @@ func (b *builder) relation(r *datamodel.Relation) storage {
 		Unique:     !r.Ends[1-owner].List,
 		References: b.layout.Table(end.Target()),
 	}
-	if old != nil && old.join == nil && old.column.Table.Name == table.Name {
+	if old != nil && old.join == nil && old.owner == owner && old.column.Table.Name == table.Name && old.column.Required == column.Required {
 		column.Name = old.column.Name
 	} else {
 		used := map[string]bool{}

@@ -205,6 +205,14 @@ type (
 	}
 	// Definite is false where its part is unknown.
 	Definite struct{ Predicate Predicate }
+	// Word holds when a KindWord column has one of these values of an enum.
+	Word struct {
+		Column *Column
+		Of     []string
+	}
+	// Repeated holds when two rows of the column's table have the same value there.
+	// It is on no row.
+	Repeated struct{ Column *Column }
 	// NullArg holds when an argument is null (or not: Not).
 	NullArg struct {
 		Arg Arg
@@ -232,6 +240,8 @@ func (Exists) predicate()   {}
 func (WithRow) predicate()  {}
 func (Definite) predicate() {}
 func (NullArg) predicate()  {}
+func (Word) predicate()     {}
+func (Repeated) predicate() {}
 
 // Op compares.
 type Op uint8

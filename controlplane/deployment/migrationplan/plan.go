@@ -22,22 +22,28 @@ type State struct {
 	Hints      datamodel.Hints
 }
 
-// Plan is one deploy as data.
+// Plan is one deploy as data. Its steps are done in this order: Expand adds what the
+// release in service doesn't know; then, with the rows of Still at rest and the
+// Checks made once more, Switch makes the rows fit the new release; Contract removes
+// what only the old one knew. Undo takes Expand back.
 type Plan struct {
 	Layout   *relational.Layout // of the new model
 	Messages []Message
 	Problems definition.Problems // not empty: the plan can't be carried out
 	Notes    []string            // for a person to read; they stop nothing
-	Expand   []relational.SchemaChange
 	Checks   []Check
+
+	Expand, Switch, Contract, Undo []relational.SchemaChange
+	Still                          []*relational.Table
 	// AddTokens and RemoveTokens are names of root tokens.
 	AddTokens, RemoveTokens []string
 }
 
-// Check is a condition on the rows of a type that serves: it must have none.
+// Check is a condition on the rows that are there (platform §3.5).
 type Check struct {
-	Type      *datamodel.Type
-	Table     *relational.Table
+	Condition relational.Predicate // on no row, as in relational.Guard
+	Args      []any                // with Types; only for a condition that Switch sees to itself
+	Types     []relational.ArgType
 	Otherwise definition.Problem
 }
 
@@ -64,14 +70,14 @@ func Make(in Input) *Plan {
 		return p.Plan
 	}
 	p.Notes = append(p.Notes, in.Diff.Notes...)
+	p.layout()
 	p.schema()
-	p.migrationValues()
 	p.definition()
 	if len(p.Problems) > 0 {
 		p.Messages = nil
 		return p.Plan
 	}
-	p.layout()
+	p.tables()
 	return p.Plan
 }
 
@@ -83,60 +89,47 @@ const destructive = "Your changes might result in data loss: they include potent
 type planner struct {
 	Input
 	*Plan
+
+	updates map[string]int // type name to the place of its Update message
+	fills   []relational.Fill
+	moves   []relational.MoveEdges
+	checked []*relational.Table // whose rows checks look at
 }
 
-// layout computes where the new model is stored and the steps that make room
-// for it. Every step adds something that the release in service doesn't know.
+// layout computes where the new model is stored.
 func (p *planner) layout() {
+	p.updates = map[string]int{}
 	if p.Old == nil {
 		p.Layout = relational.Build(p.New.Model, nil)
-	} else {
-		p.Layout = relational.Build(p.New.Model, &relational.Previous{
-			Layout: p.Old.Layout, Type: p.Diff.OldType, Field: p.Diff.OldField, Relation: p.Diff.OldRelation,
-		})
+		return
 	}
-	exists := columnsOf(p.oldLayout())
-	for _, t := range p.Layout.Tables {
-		if exists[t.Name] == nil {
-			p.Expand = append(p.Expand, relational.CreateTable{Table: t})
-		}
-	}
-	for _, t := range p.Layout.Tables {
-		columns := exists[t.Name]
-		for _, c := range t.Columns {
-			if columns == nil && c.References == nil || columns[c.Name] {
-				continue
-			}
-			p.Expand = append(p.Expand, relational.AddColumn{Column: c})
-		}
-	}
-	for _, t := range p.Layout.Joins {
-		if exists[t.Name] == nil {
-			p.Expand = append(p.Expand, relational.CreateTable{Table: t})
-		}
-	}
+	p.Layout = relational.Build(p.New.Model, &relational.Previous{
+		Layout: p.Old.Layout, Type: p.Diff.OldType, Field: p.Diff.OldField, Relation: p.Diff.OldRelation,
+	})
 }
 
 func (p *planner) oldLayout() *relational.Layout {
 	if p.Old == nil {
-		return nil
+		return &relational.Layout{}
 	}
 	return p.Old.Layout
 }
 
-// columnsOf lists the columns of each table by name.
-func columnsOf(l *relational.Layout) map[string]map[string]bool {
-	tables := map[string]map[string]bool{}
-	if l == nil {
-		return tables
+// check adds a condition on rows of a table of the old layout.
+func (p *planner) check(table *relational.Table, condition relational.Predicate, otherwise definition.Problem) {
+	p.Checks = append(p.Checks, Check{Condition: condition, Otherwise: otherwise})
+	p.checked = append(p.checked, table)
+}
+
+// none says that a table has no row, or none where something holds.
+func none(table *relational.Table, where relational.Predicate) relational.Predicate {
+	return relational.Exists{Select: &relational.Select{Table: table, Where: where}, Not: true}
+}
+
+// empty checks that a type has no nodes, unless it is new.
+func (p *planner) empty(t *datamodel.Type, otherwise definition.Problem) {
+	if old := p.Diff.OldType(t); old != nil {
+		table := p.Old.Layout.Table(old)
+		p.check(table, none(table, nil), otherwise)
 	}
-	for _, list := range [][]*relational.Table{l.Tables, l.Joins} {
-		for _, t := range list {
-			tables[t.Name] = map[string]bool{}
-			for _, c := range t.Columns {
-				tables[t.Name][c.Name] = true
-			}
-		}
-	}
-	return tables
 }

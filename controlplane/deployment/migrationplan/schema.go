@@ -6,43 +6,99 @@ import (
 	"slices"
 	"strings"
 
-	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment/schemadiff"
 	"icehouse/dataplane/datamodel"
 )
 
-// schema goes through the changes of the data model: each one is told, and
-// either planned or refused.
+// schema goes through the changes of the data model: each one is told, and what it
+// asks of the rows is planned.
 func (p *planner) schema() {
-	updates := map[string]int{} // type name to its Update message
+	aspects, lost := map[*datamodel.Field][]schemadiff.Aspect{}, map[*datamodel.Enum][]string{}
 	for _, change := range p.Diff.Changes {
+		p.message(change)
 		switch c := change.(type) {
-		case schemadiff.CreateEnum:
-			p.tell("Enum", "Create", c.Enum.Name, "The enum `%s` is created. It has the values: %s.", c.Enum.Name, strings.Join(c.Enum.Values, ","))
-		case schemadiff.CreateType:
-			p.createType(c.Type)
 		case schemadiff.AddField:
 			if !c.Field.IsRelation() { // told and planned with its relation
-				p.sub(updates, c.Field.Type.Name, addition(c.Field))
 				p.addField(c.Field)
 			}
-		case schemadiff.ShowField:
-			p.sub(updates, c.Field.Type.Name, addition(c.Field))
-		case schemadiff.HideField:
-			p.sub(updates, c.Type.Name, Message{Type: "Field", Action: "Delete", Name: c.Old.Name,
-				Description: fmt.Sprintf("The field `%s` is deleted.", c.Old.Name)})
-		case schemadiff.ChangeDefault:
-			p.sub(updates, c.Field.Type.Name, Message{Type: "Field", Action: "Update", Name: c.Field.Name,
-				Description: fmt.Sprintf("The field `%s` is updated.", c.Field.Name)})
-		case schemadiff.AddEnumValues:
-			p.tell("Enum", "Update", c.Enum.Name, "The enum `%s` is updated. It has the values: %s.", c.Enum.Name, strings.Join(c.Enum.Values, ","))
+		case schemadiff.ChangeField:
+			aspects[c.Field] = c.Aspects
+		case schemadiff.RemoveEnumValues:
+			lost[c.Enum] = c.Values
 		case schemadiff.CreateRelation:
-			r := c.Relation
-			p.tell("Relation", "Create", r.Name, "The relation `%s` is created. It connects the type `%s` with the type `%s`.", r.Name, r.A().Type.Name, r.B().Type.Name)
-			p.createRelation(r)
-		default:
-			p.refuse(change)
+			p.createRelation(c.Relation)
 		}
+	}
+	for _, t := range p.New.Model.Types {
+		for _, f := range t.Fields {
+			old := p.Diff.OldField(f)
+			if old == nil || f.IsRelation() || f.IsSystem() || f.Name == "id" {
+				continue
+			}
+			p.keepField(f, old, aspects[f], lost[f.Enum])
+		}
+	}
+	for _, r := range p.New.Model.Relations {
+		if old := p.Diff.OldRelation(r); old != nil {
+			p.keepRelation(r, old)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.New.Hints.EnumMigrationValues)) {
+		if e := p.New.Model.Enum(name); e == nil || len(lost[e]) == 0 {
+			p.Notes = append(p.Notes, fmt.Sprintf("The migration value of the enum `%s` has no effect: no value of it is removed.", name))
+		}
+	}
+}
+
+// message tells about one change (platform §3.2).
+func (p *planner) message(change schemadiff.Change) {
+	values := func(e *datamodel.Enum) string { return strings.Join(e.Values, ",") }
+	connects := func(r *datamodel.Relation) string {
+		return fmt.Sprintf("the type `%s` with the type `%s`.", r.A().Type.Name, r.B().Type.Name)
+	}
+	switch c := change.(type) {
+	case schemadiff.CreateEnum:
+		p.tell("Enum", "Create", c.Enum.Name, "The enum `%s` is created. It has the values: %s.", c.Enum.Name, values(c.Enum))
+	case schemadiff.RenameEnum:
+		p.updateEnum(c.Enum, values(c.Enum))
+	case schemadiff.AddEnumValues:
+		p.updateEnum(c.Enum, values(c.Enum))
+	case schemadiff.RemoveEnumValues:
+		p.updateEnum(c.Enum, values(c.Enum))
+	case schemadiff.RemoveEnum:
+		p.tell("Enum", "Delete", c.Old.Name, "The enum `%s` is deleted.", c.Old.Name)
+	case schemadiff.CreateType:
+		p.createType(c.Type)
+	case schemadiff.RenameType:
+		p.updateType(c.Type.Name)
+	case schemadiff.RemoveType:
+		p.tell("Type", "Delete", c.Old.Name, "The type `%s` is removed. This also removes its fields and relations.", c.Old.Name)
+	case schemadiff.AddField:
+		if !c.Field.IsRelation() {
+			p.sub(c.Field.Type.Name, addition(c.Field))
+		}
+	case schemadiff.ShowField:
+		p.sub(c.Field.Type.Name, addition(c.Field))
+	case schemadiff.HideField:
+		p.deleteField(c.Type, c.Old)
+	case schemadiff.RemoveField:
+		if !c.Old.IsRelation() {
+			p.deleteField(c.Type, c.Old)
+		}
+	case schemadiff.RenameField:
+		p.updateField(c.Field)
+	case schemadiff.ChangeDefault:
+		p.updateField(c.Field)
+	case schemadiff.ChangeField:
+		p.updateField(c.Field)
+	case schemadiff.CreateRelation:
+		p.tell("Relation", "Create", c.Relation.Name, "The relation `%s` is created. It connects %s", c.Relation.Name, connects(c.Relation))
+	case schemadiff.RenameRelation:
+		p.tell("Relation", "Update", c.Old.Name, "The relation `%s` is renamed to `%s`. It connects %s", c.Old.Name, c.Relation.Name, connects(c.Relation))
+	case schemadiff.RemoveRelation:
+		p.tell("Relation", "Delete", c.Old.Name, "The relation `%s` is deleted. It connected %s", c.Old.Name, connects(c.Old))
+	default:
+		panic(fmt.Sprintf("migrationplan: nothing is said of %T", change))
 	}
 }
 
@@ -50,15 +106,38 @@ func (p *planner) tell(typ, action, name, format string, args ...any) {
 	p.Messages = append(p.Messages, Message{Type: typ, Action: action, Name: name, Description: fmt.Sprintf(format, args...)})
 }
 
-// sub puts a message about a field under its type's.
-func (p *planner) sub(updates map[string]int, typ string, m Message) {
-	at, ok := updates[typ]
+// updateType is the place of a type's Update message, which is told once.
+func (p *planner) updateType(name string) int {
+	at, ok := p.updates[name]
 	if !ok {
 		at = len(p.Messages)
-		updates[typ] = at
-		p.tell("Type", "Update", typ, "The type `%s` is updated.", typ)
+		p.updates[name] = at
+		p.tell("Type", "Update", name, "The type `%s` is updated.", name)
 	}
-	p.Messages[at].Sub = append(p.Messages[at].Sub, m)
+	return at
+}
+
+// sub puts a message about a field under its type's, once.
+func (p *planner) sub(typ string, m Message) {
+	of := &p.Messages[p.updateType(typ)]
+	if !slices.ContainsFunc(of.Sub, func(o Message) bool { return o.Name == m.Name && o.Action == m.Action }) {
+		of.Sub = append(of.Sub, m)
+	}
+}
+
+func (p *planner) updateField(f *datamodel.Field) {
+	p.sub(f.Type.Name, Message{Type: "Field", Action: "Update", Name: f.Name, Description: fmt.Sprintf("The field `%s` is updated.", f.Name)})
+}
+
+func (p *planner) deleteField(t *datamodel.Type, old *datamodel.Field) {
+	p.sub(t.Name, Message{Type: "Field", Action: "Delete", Name: old.Name, Description: fmt.Sprintf("The field `%s` is deleted.", old.Name)})
+}
+
+// updateEnum tells of an enum once, whatever changes in it.
+func (p *planner) updateEnum(e *datamodel.Enum, values string) {
+	if !slices.ContainsFunc(p.Messages, func(m Message) bool { return m.Type == "Enum" && m.Action == "Update" && m.Name == e.Name }) {
+		p.tell("Enum", "Update", e.Name, "The enum `%s` is updated. It has the values: %s.", e.Name, values)
+	}
 }
 
 // createType tells about a new type. Its relation fields are told with their
@@ -97,16 +176,6 @@ func form(f *datamodel.Field) string {
 	return word
 }
 
-// addField plans a new field of a type that exists: its column follows from the
-// layout, its demands on rows are checks.
-func (p *planner) addField(f *datamodel.Field) {
-	if f.Required && p.New.Hints.MigrationValues[datamodel.FieldKey(f.Type.Name, f.Name)] == nil {
-		p.empty(f.Type, definition.Problem{Type: f.Type.Name, Field: f.Name, Code: 2007, Description: fmt.Sprintf(
-			"The field `%s` is required and the type has nodes already. Give them a value with `@migrationValue`, for example: `%s: %s @migrationValue(value: \"42\")`",
-			f.Name, f.Name, sdlForm(f))})
-	}
-}
-
 // sdlForm is a field's type as written in SDL.
 func sdlForm(f *datamodel.Field) string {
 	text := f.TypeName()
@@ -117,113 +186,4 @@ func sdlForm(f *datamodel.Field) string {
 		text += "!"
 	}
 	return text
-}
-
-// createRelation plans a new relation: a required end on a type that exists
-// needs a type without nodes.
-func (p *planner) createRelation(r *datamodel.Relation) {
-	ends := r.Ends[:]
-	if r.SameField() {
-		ends = ends[:1]
-	}
-	for _, end := range ends {
-		if end.Required {
-			p.empty(end.Type, definition.Problem{Type: end.Type.Name, Field: end.Name, Code: 2052, Description: fmt.Sprintf(
-				"You are adding a required relation to '%s' but there are already nodes that would violate it: `%s`.", end.Type.Name, end.Name)})
-		}
-	}
-}
-
-// empty adds the check that a type has no nodes, unless it is new.
-func (p *planner) empty(t *datamodel.Type, otherwise definition.Problem) {
-	if old := p.Diff.OldType(t); old != nil {
-		p.Checks = append(p.Checks, Check{Type: old, Table: p.Old.Layout.Table(old), Otherwise: otherwise})
-	}
-}
-
-// migrationValues looks at @migrationValue directives. One that the deployed
-// definition had already was meant for an earlier deploy (LQ-51); any other
-// needs rows to be changed.
-func (p *planner) migrationValues() {
-	before := map[string]*datamodel.Value{}
-	if p.Old != nil {
-		before = p.Old.Hints.MigrationValues
-	}
-	for _, key := range slices.Sorted(maps.Keys(p.New.Hints.MigrationValues)) {
-		value := p.New.Hints.MigrationValues[key]
-		typ, name, _ := strings.Cut(key, ".")
-		t := p.New.Model.Type(typ)
-		if t == nil || p.Diff.OldType(t) == nil {
-			continue // a new type has no rows
-		}
-		f := t.Field(name)
-		if f == nil {
-			continue
-		}
-		if was := p.Diff.OldField(f); was != nil {
-			if old, ok := before[datamodel.FieldKey(was.Type.Name, was.Name)]; ok && sameValue(old, value) {
-				p.Notes = append(p.Notes, fmt.Sprintf("The migration value of `%s` was there at an earlier deploy and is not applied again. You can remove the directive.", key))
-				continue
-			}
-		}
-		p.empty(t, definition.Problem{Type: typ, Field: name, Description: fmt.Sprintf(
-			"The field `%s` has a `@migrationValue` and its type has nodes. This version of Icehouse cannot apply migration values to nodes yet.", name)})
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.New.Hints.EnumMigrationValues)) {
-		p.Notes = append(p.Notes, fmt.Sprintf("The migration value of the enum `%s` has no effect: no value of it is removed.", name))
-	}
-}
-
-func sameValue(a, b *datamodel.Value) bool { return a.Null == b.Null && a.JSON == b.JSON }
-
-// refuse says that a change is not supported by this version.
-func (p *planner) refuse(change schemadiff.Change) {
-	typ, field, what := refusal(change)
-	p.Problems = append(p.Problems, definition.Problem{Type: typ, Field: field,
-		Description: what + " This version of Icehouse cannot apply that change yet; nothing was deployed."})
-}
-
-func refusal(change schemadiff.Change) (typ, field, what string) {
-	say := fmt.Sprintf
-	switch c := change.(type) {
-	case schemadiff.RemoveType:
-		return c.Old.Name, "", say("The type `%s` would be removed.", c.Old.Name)
-	case schemadiff.RenameType:
-		return c.Type.Name, "", say("The type `%s` would be renamed to `%s`.", c.Old.Name, c.Type.Name)
-	case schemadiff.RemoveField:
-		return c.Type.Name, c.Old.Name, say("The field `%s` would be removed.", c.Old.Name)
-	case schemadiff.RenameField:
-		return c.Field.Type.Name, c.Field.Name, say("The field `%s` would be renamed to `%s`.", c.Old.Name, c.Field.Name)
-	case schemadiff.ChangeField:
-		return c.Field.Type.Name, c.Field.Name, say("The field `%s` would change %s (from `%s` to `%s`).", c.Field.Name, aspects(c.Aspects), declared(c.Old), declared(c.Field))
-	case schemadiff.RemoveEnum:
-		return c.Old.Name, "", say("The enum `%s` would be removed.", c.Old.Name)
-	case schemadiff.RenameEnum:
-		return c.Enum.Name, "", say("The enum `%s` would be renamed to `%s`.", c.Old.Name, c.Enum.Name)
-	case schemadiff.RemoveEnumValues:
-		return c.Enum.Name, "", say("The enum `%s` would lose the values %s.", c.Enum.Name, strings.Join(c.Values, ", "))
-	case schemadiff.RemoveRelation:
-		return definition.Global, "", say("The relation `%s` would be removed.", c.Old.Name)
-	case schemadiff.RenameRelation:
-		return definition.Global, "", say("The relation `%s` would be renamed to `%s`.", c.Old.Name, c.Relation.Name)
-	default:
-		panic(fmt.Sprintf("migrationplan: change %T is neither planned nor refused", change))
-	}
-}
-
-// declared is a field's type with what else its declaration demands.
-func declared(f *datamodel.Field) string {
-	text := sdlForm(f)
-	if f.Unique {
-		text += " @isUnique"
-	}
-	return text
-}
-
-func aspects(list []schemadiff.Aspect) string {
-	words := make([]string, len(list))
-	for i, a := range list {
-		words[i] = [...]string{"its type", "between single and list", "whether it is required", "whether it is unique"}[a]
-	}
-	return strings.Join(words, " and ")
 }

@@ -5,12 +5,16 @@
 // old release still serving. Caller: deployment.
 //
 //	Lock -> finish what an interrupted deploy began -> make the Job -> Run:
-//	  record -> provision -> expand -> publish -> unlock
+//	  record -> provision -> expand -> switch -> publish -> contract -> unlock
 //
-// Expanding adds what the old release doesn't know, so that nodes on it keep
-// working until they see the new one. The Job is recorded before the first
-// statement runs: a process that dies leaves the record, and the next deploy
-// finishes it before it looks at the project.
+// Expanding adds what the old release doesn't know. The switch makes the rows fit the
+// new release, in one transaction, which the project's place remembers: it happens
+// once. From then on the old release may be refused; who still has it finds the new
+// one a moment later (data plane). Contracting removes what only the old one knew.
+//
+// The Job is recorded before the first statement runs: a process that dies leaves the
+// record, and the next deploy, or any control plane that looks (Finish), does the
+// rest.
 package migrationrun
 
 import (
@@ -24,6 +28,7 @@ import (
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/dialect"
 	"icehouse/tenancy"
 	"icehouse/tenancy/isolation"
 )
@@ -36,7 +41,7 @@ type Runner struct {
 	Publish func(context.Context, store.Project, store.Publication) error
 	Logger  *slog.Logger
 
-	// Lease is how long a lock outlives its process; 0: 30 s. Wait is how long a
+	// Lease is how long a lock outlives its process; 0: 10 s. Wait is how long a
 	// deploy waits for another; 0: as long as its context.
 	Lease, Wait time.Duration
 }
@@ -44,14 +49,19 @@ type Runner struct {
 // Job is all that a deploy does once it is decided. It is data, so that another
 // process can finish it.
 type Job struct {
-	// Expand are the statements for the project's tables. They may be repeated.
-	Expand []string `json:"expand"`
-	// Make is what becomes visible when they have run.
+	// Expand are the statements that add to the project's tables, Undo those that
+	// take that back, and Contract those that remove. They may be repeated.
+	Expand   []string `json:"expand"`
+	Undo     []string `json:"undo,omitempty"`
+	Contract []string `json:"contract,omitempty"`
+	// Switch happens once.
+	Switch []dialect.Statement `json:"switch,omitempty"`
+	// Make is what becomes visible when Switch has happened.
 	Make store.Publication `json:"publication"`
 }
 
 const (
-	defaultLease = 30 * time.Second
+	defaultLease = 10 * time.Second
 	firstPoll    = 20 * time.Millisecond
 	slowestPoll  = 500 * time.Millisecond
 )
@@ -81,6 +91,37 @@ func (r *Runner) With(ctx context.Context, project tenancy.ProjectID, do func(co
 	})
 }
 
+// FinishInterrupted does what deploys left that their process did not end, and says
+// how many. One that another process is at is left to it.
+func (r *Runner) FinishInterrupted(ctx context.Context) (int, error) {
+	projects, err := r.Store.Interrupted(ctx)
+	if err != nil {
+		return 0, err
+	}
+	done := 0
+	var errs []error
+	for _, project := range projects {
+		l := &Locked{r: r, project: project, holder: tenancy.NewID(), done: make(chan struct{})}
+		record, err := r.Store.Lock(ctx, project, l.holder, r.lease())
+		if errors.Is(err, store.ErrLocked) {
+			continue
+		}
+		if err == nil {
+			err = r.held(ctx, l, record, func(ctx context.Context, l *Locked, record []byte) error {
+				if len(record) == 0 {
+					return nil
+				}
+				done++
+				return l.finish(ctx, record)
+			})
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("project %s: %w", project, err))
+		}
+	}
+	return done, errors.Join(errs...)
+}
+
 // Alone waits for the project's lock and runs do, whatever an interrupted deploy
 // left: for a project that goes away.
 func (r *Runner) Alone(ctx context.Context, project tenancy.ProjectID, do func(context.Context) error) error {
@@ -93,13 +134,18 @@ func (r *Runner) hold(ctx context.Context, project tenancy.ProjectID, do func(co
 	if err != nil {
 		return err
 	}
+	return r.held(ctx, l, record, do)
+}
+
+// held runs do while the lock is kept, and gives it back.
+func (r *Runner) held(ctx context.Context, l *Locked, record []byte, do func(context.Context, *Locked, []byte) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	kept, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	go l.keep(kept, cancel)
 	defer l.release(context.WithoutCancel(ctx))
-	err = do(ctx, l, record)
+	err := do(ctx, l, record)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, store.ErrLockLost) {
 		return errors.Join(err, cause)
 	}
@@ -210,35 +256,77 @@ func (l *Locked) carryOut(ctx context.Context, project store.Project, job Job) e
 	if err != nil {
 		return err
 	}
-	if err := l.expand(ctx, db, scope, job); err != nil {
-		return err
+	if project.Release < job.Make.Release.Number {
+		if err := l.expand(ctx, db, scope, job); err != nil {
+			return err
+		}
+		job.Make.Unfinished = len(job.Contract) > 0
+		if err := l.r.Publish(ctx, project, job.Make); err != nil {
+			return err
+		}
 	}
-	return l.r.Publish(ctx, project, job.Make)
+	l.contract(ctx, db, scope, job)
+	return nil
 }
 
-// expand makes room in the project's tables. When the database says that it did
-// not do it, the record goes: there is nothing to finish.
+// contract removes what only the old release knew. The new one serves already: what
+// fails here is done by the next who finds the record.
+func (l *Locked) contract(ctx context.Context, db *database.DB, scope isolation.Scope, job Job) {
+	if len(job.Contract) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), contractTime)
+	defer cancel()
+	err := db.Migrate(ctx, scope, job.Contract)
+	if err == nil {
+		err = l.r.Store.Record(ctx, l.project, l.holder, nil)
+	}
+	if err != nil {
+		l.r.Logger.WarnContext(ctx, "what an old release left is not removed yet", "project", l.project, "release", job.Make.Release.Number, "error", err)
+	}
+}
+
+// expand makes room in the project's tables, and switches. When the database says
+// that it did not do it, the record goes: there is nothing to finish.
 func (l *Locked) expand(ctx context.Context, db *database.DB, scope isolation.Scope, job Job) error {
 	if err := db.Provision(ctx, scope); err != nil {
-		return l.giveUp(ctx, err)
+		return l.giveUp(ctx, err, nil)
 	}
-	if len(job.Expand) == 0 {
-		return nil
+	if len(job.Expand) > 0 {
+		if err := db.Migrate(ctx, scope, job.Expand); err != nil {
+			return l.giveUp(ctx, err, nil) // nothing of it is there
+		}
 	}
-	if err := db.Migrate(ctx, scope, job.Expand); err != nil {
-		return l.giveUp(ctx, err)
+	if len(job.Switch) > 0 {
+		if err := db.Advance(ctx, scope, job.Make.Release.Number, job.Switch); err != nil {
+			return l.giveUp(ctx, err, func(ctx context.Context) error { return db.Migrate(ctx, scope, job.Undo) })
+		}
 	}
 	return nil
 }
 
-// giveUp forgets the record, unless it is unknown what the database did.
-func (l *Locked) giveUp(ctx context.Context, err error) error {
+// contractTime and undoTime are how long tidying up may take.
+const (
+	contractTime = time.Minute
+	undoTime     = 30 * time.Second
+)
+
+// giveUp takes back what was added and forgets the record, unless it is unknown what
+// the database did.
+func (l *Locked) giveUp(ctx context.Context, err error, undo func(context.Context) error) error {
 	var failed *database.Error
 	if errors.As(err, &failed) && failed.Kind != database.Unavailable && failed.Kind != database.Conflict && failed.Kind != database.Canceled {
-		if forget := l.r.Store.Record(context.WithoutCancel(ctx), l.project, l.holder, nil); forget != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+		defer cancel()
+		if undo != nil {
+			if undone := undo(ctx); undone != nil {
+				return errors.Join(err, undone)
+			}
+		}
+		if forget := l.r.Store.Record(ctx, l.project, l.holder, nil); forget != nil {
 			return errors.Join(err, forget)
 		}
-		return fmt.Errorf("expand the project's tables: %w: %w", errNotDone, err)
+		return fmt.Errorf("change the project's tables: %w: %w", errNotDone, err)
 	}
-	return fmt.Errorf("expand the project's tables: %w", err)
+	return fmt.Errorf("change the project's tables: %w", err)
 }

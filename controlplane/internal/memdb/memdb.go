@@ -23,25 +23,27 @@ import (
 
 // DB is the driver. Its zero value is empty.
 type DB struct {
-	mu      sync.Mutex
-	places  map[tenancy.ProjectID][]string // statements in order, each once
-	rows    map[string]bool                // project/table
-	Fail    func(project tenancy.ProjectID, ddl []string) error
-	Stuck   error // what Drop answers
-	Running int   // Migrate calls at this moment
-	Most    int   // and the most there were at once
+	mu       sync.Mutex
+	places   map[tenancy.ProjectID][]string // statements in order, each once
+	rows     map[string]bool                // project/what is there, as a check says it
+	releases map[tenancy.ProjectID]int64
+	Fail     func(project tenancy.ProjectID, ddl []string) error
+	Stuck    error // what Drop answers
+	Running  int   // Migrate calls at this moment
+	Most     int   // and the most there were at once
 }
 
 var errUnused = errors.New("memdb: not used by deploys")
 
-// SetRows says that a table has rows, or none.
-func (d *DB) SetRows(project tenancy.ProjectID, table string, yes bool) {
+// SetRows says that rows are there which a check looks for, or none: "Post",
+// "Post where no n", "two of Post.n".
+func (d *DB) SetRows(project tenancy.ProjectID, what string, yes bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.rows == nil {
 		d.rows = map[string]bool{}
 	}
-	d.rows[string(project)+"/"+table] = yes
+	d.rows[string(project)+"/"+what] = yes
 }
 
 // Statements are the schema changes that a project has seen.
@@ -62,17 +64,9 @@ func (d *DB) Exists(project tenancy.ProjectID) bool {
 // Dialect implements database.Driver.
 func (d *DB) Dialect() dialect.Dialect { return words{} }
 
-// Query implements database.Driver: whether a table has rows.
-func (d *DB) Query(ctx context.Context, scope isolation.Scope, s database.Statement) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.rows[string(scope.Project())+"/"+s.SQL] {
-		return []byte(`{"any":{"id":"c"}}`), nil
-	}
-	return []byte(`{"any":null}`), nil
+// Query is no part of deploys.
+func (d *DB) Query(context.Context, isolation.Scope, database.Statement) ([]byte, error) {
+	return nil, errUnused
 }
 
 // Provision implements database.Driver.
@@ -128,9 +122,41 @@ func (d *DB) Migrate(_ context.Context, scope isolation.Scope, ddl []string) err
 	return nil
 }
 
-// Batch is no part of deploys.
-func (d *DB) Batch(context.Context, isolation.Scope, []database.Statement) ([][]byte, error) {
-	return nil, errUnused
+// Advance implements database.Driver. A place remembers how far it has come.
+func (d *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+	d.mu.Lock()
+	at := d.releases[scope.Project()]
+	d.mu.Unlock()
+	if at >= release {
+		return nil
+	}
+	ddl := make([]string, len(statements))
+	for i, s := range statements {
+		ddl[i] = s.SQL
+	}
+	if err := d.Migrate(ctx, scope, ddl); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.releases == nil {
+		d.releases = map[tenancy.ProjectID]int64{}
+	}
+	d.releases[scope.Project()] = release
+	return nil
+}
+
+// Batch implements database.Driver for the checks of deploys: one holds unless the
+// rows that it speaks of are there.
+func (d *DB) Batch(ctx context.Context, scope isolation.Scope, statements []database.Statement) ([][]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, s := range statements {
+		if d.rows[string(scope.Project())+"/"+strings.TrimPrefix(s.SQL, "no ")] {
+			return nil, &database.Error{Kind: database.GuardFailed, Step: i}
+		}
+	}
+	return make([][]byte, len(statements)), ctx.Err()
 }
 
 // Transact is no part of deploys.
@@ -144,13 +170,45 @@ func (d *DB) Close() error { return nil }
 // words renders schema changes as words.
 type words struct{}
 
-func (words) Query(_ string, q *relational.Query) dialect.Statement {
-	return dialect.Statement{SQL: q.Fields[0].Value.(*relational.One).Select.Table.Name, Returns: true}
+func (words) Query(string, *relational.Query) dialect.Statement { panic(errUnused) }
+
+func (words) Change(_ string, c relational.Change) dialect.Statement {
+	return dialect.Statement{SQL: "no " + condition(c.(*relational.Guard).Condition), Check: dialect.GuardCheck}
 }
 
-func (words) Change(string, relational.Change) dialect.Statement { panic(errUnused) }
+// condition says what must not be there.
+func condition(p relational.Predicate) string {
+	switch p := p.(type) {
+	case relational.Not:
+		return condition(p.Predicate)
+	case relational.Exists:
+		text := p.Select.Table.Name
+		if p.Select.Skip != 0 {
+			text = "two of " + text
+		}
+		if p.Select.Where != nil {
+			text += " where " + condition(p.Select.Where)
+		}
+		return text
+	case relational.Repeated:
+		return "two of " + p.Column.Table.Name + "." + p.Column.Name
+	case relational.IsNull:
+		return "no " + p.Column.Name
+	case relational.Word:
+		return p.Column.Name + " is " + strings.Join(p.Of, " or ")
+	case relational.Or:
+		parts := make([]string, len(p))
+		for i, part := range p {
+			parts[i] = condition(part)
+		}
+		return strings.Join(parts, " or ")
+	default:
+		panic(fmt.Sprintf("memdb: unknown condition %T", p))
+	}
+}
 
 func (words) Schema(_ string, c relational.SchemaChange) []string {
+	name := func(c *relational.Column) string { return c.Table.Name + "." + c.Name }
 	switch c := c.(type) {
 	case relational.CreateTable:
 		var columns []string
@@ -161,7 +219,32 @@ func (words) Schema(_ string, c relational.SchemaChange) []string {
 		}
 		return []string{"create table " + c.Table.Name + " (" + strings.Join(columns, ", ") + ")"}
 	case relational.AddColumn:
+		if c.Bare {
+			return []string{"add to " + c.Column.Table.Name + " bare column " + column(c.Column)}
+		}
 		return []string{"add to " + c.Column.Table.Name + " column " + column(c.Column)}
+	case relational.Settle:
+		if c.Was != nil {
+			return []string{"settle " + c.Column.Table.Name + " column " + column(c.Column) + " (was " + column(c.Was) + ")"}
+		}
+		return []string{"settle " + c.Column.Table.Name + " column " + column(c.Column)}
+	case relational.Still:
+		return []string{"still " + c.Table.Name}
+	case relational.Fill:
+		text := "fill " + name(c.Column) + " with " + c.Value.JSON
+		if c.Value.Text != nil {
+			text += "the text of " + c.Value.Text.Name
+		}
+		if c.Where != nil {
+			text += " where " + condition(c.Where)
+		}
+		return []string{text}
+	case relational.MoveEdges:
+		return []string{fmt.Sprintf("move edges %s, %s to %s, %s", name(c.From.A), name(c.From.B), name(c.To.A), name(c.To.B))}
+	case relational.DropColumn:
+		return []string{"drop column " + name(c.Column)}
+	case relational.DropTable:
+		return []string{"drop table " + c.Table.Name}
 	default:
 		panic(fmt.Sprintf("memdb: unknown change %T", c))
 	}

@@ -241,7 +241,7 @@ func (s *Store) Payload(ctx context.Context, id tenancy.ProjectID, number int64)
 func (s *Store) Publish(ctx context.Context, p store.Publication) error {
 	r := p.Release
 	return s.transact(ctx, func(q *queries.Queries) error {
-		if n, err := q.RecordDeployment(ctx, queries.RecordDeploymentParams{ProjectID: string(r.Project), Holder: p.Holder}); err != nil || n == 0 {
+		if n, err := endRecord(ctx, q, p); err != nil || n == 0 {
 			return errors.Join(err, when(n == 0, store.ErrLockLost))
 		}
 		if n, err := q.PointToRelease(ctx, queries.PointToReleaseParams{ID: string(r.Project), Number: r.Number, Previous: p.Previous,
@@ -265,6 +265,15 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) error {
 		}
 		return nil
 	})
+}
+
+// endRecord clears the record of the deploy that publishes, if it is finished. It is
+// 0 when the lock is lost.
+func endRecord(ctx context.Context, q *queries.Queries, p store.Publication) (int64, error) {
+	if p.Unfinished {
+		return q.HoldDeployment(ctx, queries.HoldDeploymentParams{ProjectID: string(p.Release.Project), Holder: p.Holder})
+	}
+	return q.RecordDeployment(ctx, queries.RecordDeploymentParams{ProjectID: string(p.Release.Project), Holder: p.Holder})
 }
 
 // RootTokens implements store.Store.
@@ -304,6 +313,16 @@ func (s *Store) Extend(ctx context.Context, id tenancy.ProjectID, holder string,
 	n, err := s.read().ExtendDeployment(ctx, queries.ExtendDeploymentParams{ProjectID: string(id), Holder: holder,
 		LeaseUntil: millis(time.Now().Add(ttl))})
 	return errors.Join(err, when(err == nil && n == 0, store.ErrLockLost))
+}
+
+// Interrupted implements store.Store.
+func (s *Store) Interrupted(ctx context.Context) ([]tenancy.ProjectID, error) {
+	rows, err := s.read().InterruptedDeployments(ctx)
+	out := make([]tenancy.ProjectID, len(rows))
+	for i, id := range rows {
+		out[i] = tenancy.ProjectID(id)
+	}
+	return out, err
 }
 
 // Record implements store.Store.

@@ -398,6 +398,29 @@ func recordOutlives(t *testing.T, f *fixture) {
 	record, err := f.Lock(t.Context(), p.ID, "you", time.Minute)
 	f.must(err)
 	f.same(record, []byte("half done"))
+	interrupted := func(want ...tenancy.ProjectID) {
+		t.Helper()
+		got, err := f.Interrupted(t.Context())
+		f.must(err)
+		f.same(len(got), len(want))
+		for i := range want {
+			f.same(got[i], want[i])
+		}
+	}
+	interrupted() // somebody is at it
+	f.must(f.Unlock(t.Context(), p.ID, "you"))
+	interrupted(p.ID)
+	_, err = f.Lock(t.Context(), p.ID, "you", time.Minute)
+	f.must(err)
+	// A release can be published with something left to do behind it.
+	unfinished := publication(p, 0, "you")
+	unfinished.Unfinished = true
+	f.must(f.Publish(t.Context(), unfinished))
+	f.must(f.Unlock(t.Context(), p.ID, "you"))
+	interrupted(p.ID)
+	record, err = f.Lock(t.Context(), p.ID, "you", time.Minute)
+	f.must(err)
+	f.same(record, []byte("half done"))
 	record, err = f.Lock(t.Context(), other.ID, "you", time.Minute)
 	f.must(err)
 	f.same(len(record), 0)

@@ -93,6 +93,17 @@ func (db *DB) Migrate(ctx context.Context, scope isolation.Scope, ddl []string) 
 	return describe(ctx, db.driver.Migrate(ctx, scope, ddl))
 }
 
+// Advance runs the statements of a schema change and lets the place remember that
+// it has come to this release, in one transaction; a place that has come there
+// already is left alone. The statements take no arguments. While others use what is
+// to be changed, it waits for them as long as ctx lasts.
+func (db *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+	if err := scope.Valid(); err != nil {
+		return err
+	}
+	return describe(ctx, db.driver.Advance(ctx, scope, release, statements))
+}
+
 // Close releases what the driver holds. Running calls end first.
 func (db *DB) Close() error { return db.driver.Close() }
 
@@ -117,6 +128,7 @@ type Driver interface {
 	Provision(ctx context.Context, scope isolation.Scope) error
 	Drop(ctx context.Context, scope isolation.Scope) error
 	Migrate(ctx context.Context, scope isolation.Scope, ddl []string) error
+	Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error
 	Close() error
 }
 
@@ -129,6 +141,7 @@ const (
 	Unavailable                       // not reachable, overloaded; may be tried again
 	Canceled                          // the context ended
 	TooDeep                           // the statement nests deeper than the product can read
+	OutOfDate                         // a table or column is not there: the statement was made for another release
 	Conflict                          // lost against another transaction, which may have ended; may be tried again at once
 	UniqueViolation                   // Constraint names the column's constraint
 	MissingReference                  // an id to point at is not there, or is still pointed at

@@ -155,5 +155,59 @@ func (c caser) schema() []Case {
 		{Name: "foreign keys", Schema: []relational.SchemaChange{relational.AddColumn{Column: c.column("Order", "user")},
 			relational.AddColumn{Column: c.column("Order", "group")}, relational.AddColumn{Column: c.column("Receipt", "order")}}},
 		{Name: "unique text", Schema: []relational.SchemaChange{relational.AddColumn{Column: c.column("Order", "code")}}},
+		{Name: "bare column, filled and settled", Schema: c.grown()},
+		{Name: "demands that go", Schema: []relational.SchemaChange{relational.Settle{Column: plain(c.column("Order", "code")), Was: c.column("Order", "code")},
+			relational.Settle{Column: plain(c.column("Receipt", "order")), Was: c.column("Receipt", "order")}}},
+		{Name: "values as text", Schema: c.asText()},
+		{Name: "edges that move", Schema: c.moves()},
+		{Name: "what goes", Schema: []relational.SchemaChange{relational.DropColumn{Column: c.column("Order", "code")},
+			relational.DropColumn{Column: c.column("Order", "user")}, relational.DropTable{Table: c.table("_OrderTags")}}},
 	}
+}
+
+// plain is a column that demands nothing.
+func plain(of *relational.Column) *relational.Column {
+	c := *of
+	c.Unique, c.Required = false, false
+	return &c
+}
+
+func (c caser) grown() []relational.SchemaChange {
+	code, state := c.column("Order", "code"), &relational.Column{Table: c.table("Order"), Name: "state", Kind: relational.KindWord, Required: true}
+	return []relational.SchemaChange{
+		relational.AddColumn{Column: code, Bare: true}, relational.AddColumn{Column: state, Bare: true}, relational.Still{Table: state.Table},
+		relational.Fill{Column: state, Value: relational.Filling{JSON: `"It's"`},
+			Where: relational.Or{relational.IsNull{Column: state}, relational.Word{Column: state, Of: []string{"A", "B"}}}},
+		relational.Settle{Column: code}, relational.Settle{Column: state},
+	}
+}
+
+func (c caser) asText() []relational.SchemaChange {
+	var out []relational.SchemaChange
+	add := func(from *relational.Column, k relational.Kind) {
+		to := &relational.Column{Table: from.Table, Name: from.Name + "_2", Kind: k}
+		out = append(out, relational.Fill{Column: to, Value: relational.Filling{Text: from}})
+	}
+	for _, from := range c.table("Order").Columns {
+		if from.References == nil {
+			add(from, relational.KindText)
+		}
+	}
+	add(c.column("Order", "labels"), relational.KindJSON)
+	for _, v := range []struct {
+		kind relational.Kind
+		json string
+	}{{relational.KindInt, "-1"}, {relational.KindBool, "true"}, {relational.KindTime, `"2017-11-30T12:00:00.000Z"`}, {relational.KindJSON, `{"a":["b'"]}`}, {relational.KindFloat, ""}} {
+		out = append(out, relational.Fill{Column: &relational.Column{Table: c.table("Order"), Name: "given", Kind: v.kind}, Value: relational.Filling{JSON: v.json}})
+	}
+	return out
+}
+
+func (c caser) moves() []relational.SchemaChange {
+	order, user, join := c.table("Order"), c.column("Order", "user"), c.table("_OrderTags")
+	back := &relational.Column{Table: user.References, Name: "order", Kind: relational.KindID, References: order}
+	byOrder := relational.Edges{Table: order, A: order.ID, B: user}
+	byUser := relational.Edges{Table: user.References, A: back, B: user.References.ID}
+	rows := relational.Edges{Table: join, A: join.Columns[0], B: join.Columns[1]}
+	return []relational.SchemaChange{relational.MoveEdges{From: byOrder, To: byUser}, relational.MoveEdges{From: byUser, To: rows}, relational.MoveEdges{From: rows, To: byOrder}}
 }

@@ -20,10 +20,16 @@ func (Dialect) Schema(namespace string, change relational.SchemaChange) []string
 		}
 		return e.createTable(c.Table)
 	case relational.AddColumn:
-		add := "ALTER TABLE " + e.Table(c.Column.Table) + " ADD COLUMN IF NOT EXISTS " + e.column(c.Column)
-		return append([]string{add}, e.indexes(c.Column)...)
+		if c.Bare {
+			return []string{"ALTER TABLE " + e.Table(c.Column.Table) + " ADD COLUMN IF NOT EXISTS " + e.column(sqlgen.Bare(c.Column))}
+		}
+		return append([]string{"ALTER TABLE " + e.Table(c.Column.Table) + " ADD COLUMN IF NOT EXISTS " + e.column(c.Column)}, e.indexes(c.Column)...)
+	case relational.Still:
+		return []string{"LOCK TABLE " + e.Table(c.Table) + " IN SHARE ROW EXCLUSIVE MODE"}
+	case relational.DropColumn:
+		return []string{"ALTER TABLE " + e.Table(c.Column.Table) + " DROP COLUMN IF EXISTS " + sqlgen.Quote(c.Column.Name)}
 	}
-	return nil
+	return sqlgen.Schema(e, change)
 }
 
 func (e engine) createTable(t *relational.Table) []string {
@@ -39,7 +45,7 @@ func (e engine) createTable(t *relational.Table) []string {
 		}
 	}
 	parts = append(parts, "CONSTRAINT "+sqlgen.Quote(dialect.UniqueName(t.Name, t.ID.Name))+" PRIMARY KEY ("+sqlgen.Quote(t.ID.Name)+")")
-	return append([]string{e.create(t, parts)}, append(after, e.index(t.CreatedAt))...)
+	return append([]string{e.create(t, parts)}, append(after, e.Index(t.CreatedAt))...)
 }
 
 // packed puts the columns of fixed width first, wide ones before narrow ones: the
@@ -79,7 +85,7 @@ func (e engine) createJoin(t *relational.Table) []string {
 		key = append(key, sqlgen.Quote(c.Name))
 		back = append(back, sqlgen.Quote(t.Columns[len(t.Columns)-1-i].Name))
 		if c.Unique {
-			after = append(after, e.unique(c))
+			after = append(after, e.UniqueIndex(c))
 		}
 	}
 	parts = append(parts, "CONSTRAINT "+sqlgen.Quote(dialect.Name(t.Name, "", "key"))+" PRIMARY KEY ("+strings.Join(key, ", ")+")")
@@ -110,8 +116,7 @@ func (e engine) column(c *relational.Column) string {
 		text += " NOT NULL"
 	}
 	if c.Unique && c.Kind == relational.KindText {
-		text += " CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
-			" CHECK (octet_length(" + fold(name) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
+		text += " " + e.LengthCheck(c)
 	}
 	if c.References != nil {
 		text += " CONSTRAINT " + sqlgen.Quote(dialect.ForeignKeyName(c.Table.Name, c.Name)) +
@@ -130,15 +135,22 @@ func (e engine) column(c *relational.Column) string {
 func (e engine) indexes(c *relational.Column) []string {
 	switch {
 	case c.Unique:
-		return []string{e.unique(c)}
+		return []string{e.UniqueIndex(c)}
 	case c.References != nil:
-		return []string{e.index(c)}
+		return []string{e.Index(c)}
 	default:
 		return nil
 	}
 }
 
-func (e engine) unique(c *relational.Column) string {
+// LengthCheck keeps a unique text short.
+func (engine) LengthCheck(c *relational.Column) string {
+	return "CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
+		" CHECK (octet_length(" + fold(sqlgen.Quote(c.Name)) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
+}
+
+// UniqueIndex makes the index that holds a column's values apart.
+func (e engine) UniqueIndex(c *relational.Column) string {
 	key := sqlgen.Quote(c.Name)
 	switch c.Kind {
 	case relational.KindText:
@@ -147,6 +159,40 @@ func (e engine) unique(c *relational.Column) string {
 	return "CREATE UNIQUE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.UniqueName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + key + ")"
 }
 
-func (e engine) index(c *relational.Column) string {
+// Index makes an index that holds nothing to a rule.
+func (e engine) Index(c *relational.Column) string {
 	return "CREATE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.IndexName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + sqlgen.Quote(c.Name) + ")"
+}
+
+// DropIndex removes an index.
+func (e engine) DropIndex(name string) string {
+	return "DROP INDEX IF EXISTS " + sqlgen.Quote(e.namespace) + "." + sqlgen.Quote(name)
+}
+
+// Constant writes a value of a column that is known to the plan.
+func (engine) Constant(k relational.Kind, value string) string {
+	return sqlgen.Text(value) + "::" + constantTypes[k]
+}
+
+var constantTypes = [...]string{
+	relational.KindID:    "text",
+	relational.KindText:  "text",
+	relational.KindWord:  "text",
+	relational.KindHash:  "text",
+	relational.KindInt:   "integer",
+	relational.KindFloat: "double precision",
+	relational.KindBool:  "boolean",
+	relational.KindTime:  "timestamptz",
+	relational.KindJSON:  "json",
+}
+
+// AsText writes a value as the text that an API shows.
+func (e engine) AsText(expr string, k relational.Kind) string {
+	return "(" + e.Output(expr, k) + ")::text"
+}
+
+// ElementsAsText writes a list with each element as a text.
+func (engine) ElementsAsText(expr string) string {
+	return "CASE WHEN " + expr + " IS NULL THEN NULL ELSE ('[' || coalesce((SELECT string_agg(to_json(e.v)::text, ',' ORDER BY e.n) FROM json_array_elements_text(" +
+		expr + ") WITH ORDINALITY AS e (v, n)), '') || ']')::json END"
 }

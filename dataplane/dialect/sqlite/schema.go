@@ -19,11 +19,27 @@ func (Dialect) Schema(_ string, change relational.SchemaChange) []string {
 		}
 		return createTable(c.Table)
 	case relational.AddColumn:
+		if c.Bare {
+			return []string{"ALTER TABLE " + sqlgen.Quote(c.Column.Table.Name) + " ADD COLUMN " + column(sqlgen.Bare(c.Column))}
+		}
 		// A column that may not be null can be added to an empty table only,
 		// as in every engine, when it has no value to start with.
 		return append([]string{"ALTER TABLE " + sqlgen.Quote(c.Column.Table.Name) + " ADD COLUMN " + column(c.Column)}, indexes(c.Column)...)
+	case relational.Still:
+		return nil // one transaction writes at a time
+	case relational.DropColumn:
+		// The engine removes no column that anything else speaks of.
+		var out []string
+		for _, name := range []string{dialect.UniqueName(c.Column.Table.Name, c.Column.Name), dialect.IndexName(c.Column.Table.Name, c.Column.Name)} {
+			out = append(out, engine{}.DropIndex(name))
+		}
+		alter := "ALTER TABLE " + sqlgen.Quote(c.Column.Table.Name) + " DROP "
+		if c.Column.Unique && c.Column.Kind == relational.KindText {
+			out = append(out, alter+"CONSTRAINT "+sqlgen.Quote(dialect.LengthName(c.Column.Table.Name, c.Column.Name)))
+		}
+		return append(out, alter+"COLUMN "+sqlgen.Quote(c.Column.Name))
 	}
-	return nil
+	return sqlgen.Schema(engine{}, change)
 }
 
 func createTable(t *relational.Table) []string {
@@ -39,7 +55,7 @@ func createTable(t *relational.Table) []string {
 	}
 	parts = append(parts, "PRIMARY KEY ("+sqlgen.Quote(t.ID.Name)+")")
 	create := "CREATE TABLE IF NOT EXISTS " + sqlgen.Quote(t.Name) + " (" + strings.Join(parts, ", ") + ") STRICT"
-	return append([]string{create}, append(after, index(t.CreatedAt))...)
+	return append([]string{create}, append(after, engine{}.Index(t.CreatedAt))...)
 }
 
 // createJoin makes a table of edges: found from A by its key, from B by an
@@ -51,7 +67,7 @@ func createJoin(t *relational.Table) []string {
 		key = append(key, sqlgen.Quote(c.Name))
 		back = append(back, sqlgen.Quote(t.Columns[len(t.Columns)-1-i].Name))
 		if c.Unique {
-			after = append(after, unique(c))
+			after = append(after, engine{}.UniqueIndex(c))
 		}
 	}
 	parts = append(parts, "PRIMARY KEY ("+strings.Join(key, ", ")+")")
@@ -79,8 +95,7 @@ func column(c *relational.Column) string {
 		text += " NOT NULL"
 	}
 	if c.Unique && c.Kind == relational.KindText {
-		text += " CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
-			" CHECK (octet_length(" + fold(name) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
+		text += " " + engine{}.LengthCheck(c)
 	}
 	if c.References != nil {
 		text += " REFERENCES " + sqlgen.Quote(c.References.Name) + " (" + sqlgen.Quote(c.References.ID.Name) + ")"
@@ -98,15 +113,22 @@ func column(c *relational.Column) string {
 func indexes(c *relational.Column) []string {
 	switch {
 	case c.Unique:
-		return []string{unique(c)}
+		return []string{engine{}.UniqueIndex(c)}
 	case c.References != nil:
-		return []string{index(c)}
+		return []string{engine{}.Index(c)}
 	default:
 		return nil
 	}
 }
 
-func unique(c *relational.Column) string {
+// LengthCheck keeps a unique text short.
+func (engine) LengthCheck(c *relational.Column) string {
+	return "CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
+		" CHECK (octet_length(" + fold(sqlgen.Quote(c.Name)) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
+}
+
+// UniqueIndex makes the index that holds a column's values apart.
+func (engine) UniqueIndex(c *relational.Column) string {
 	key := sqlgen.Quote(c.Name)
 	if c.Kind == relational.KindText {
 		key = fold(key)
@@ -114,6 +136,41 @@ func unique(c *relational.Column) string {
 	return "CREATE UNIQUE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.UniqueName(c.Table.Name, c.Name)) + " ON " + sqlgen.Quote(c.Table.Name) + " (" + key + ")"
 }
 
-func index(c *relational.Column) string {
+// Index makes an index that holds nothing to a rule.
+func (engine) Index(c *relational.Column) string {
 	return "CREATE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.IndexName(c.Table.Name, c.Name)) + " ON " + sqlgen.Quote(c.Table.Name) + " (" + sqlgen.Quote(c.Name) + ")"
+}
+
+// DropIndex removes an index.
+func (engine) DropIndex(name string) string { return "DROP INDEX IF EXISTS " + sqlgen.Quote(name) }
+
+// Constant writes a value of a column that is known to the plan.
+func (engine) Constant(k relational.Kind, value string) string {
+	switch k {
+	case relational.KindInt, relational.KindFloat:
+		return "CAST(" + sqlgen.Text(value) + " AS " + columnTypes[k] + ")"
+	case relational.KindBool:
+		if value == "true" {
+			return "1"
+		}
+		return "0"
+	default:
+		return sqlgen.Text(value)
+	}
+}
+
+// AsText writes a value as the text that an API shows.
+func (e engine) AsText(expr string, k relational.Kind) string {
+	switch k {
+	case relational.KindBool, relational.KindFloat:
+		return e.Output(expr, k)
+	default:
+		return "CAST(" + expr + " AS TEXT)"
+	}
+}
+
+// ElementsAsText writes a list with each element as a text.
+func (engine) ElementsAsText(expr string) string {
+	element := "json_quote(CASE e.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'real' THEN " + floatFunction + "(e.value) ELSE CAST(e.value AS TEXT) END)"
+	return "CASE WHEN " + expr + " IS NULL THEN NULL ELSE '[' || coalesce((SELECT group_concat(" + element + ", ',' ORDER BY e.key) FROM json_each(" + expr + ") AS e), '') || ']' END"
 }

@@ -33,6 +33,7 @@ type Request struct {
 	Now      time.Time
 	User     string // the id of the node whose token was sent; "" for nobody
 	Planner  Planner
+	Current  bool // the plan is known to be of the release that serves
 }
 
 // Planner makes another plan for the same request.
@@ -49,7 +50,7 @@ type Result struct {
 }
 
 // Run runs a plan. The error is a *planner.LiteralError when the text is not
-// valid after all, or the context's.
+// valid after all, an *OutOfDate unless the plan is Current, or the context's.
 func Run(ctx context.Context, request Request) (Result, error) {
 	r := &run{
 		Request: request,
@@ -78,11 +79,37 @@ func (r *run) becomeNobody() error {
 	return err
 }
 
+// OutOfDate says that a plan was made for a release whose tables are no longer there,
+// or demand less than they do now. Nothing was written.
+type OutOfDate struct{ cause error }
+
+func (e *OutOfDate) Error() string { return "made for another release: " + e.cause.Error() }
+
+// Unwrap returns the database's error.
+func (e *OutOfDate) Unwrap() error { return e.cause }
+
+// outOfDate says that only another release can explain a failure, once all that the
+// plan's own could is explained.
+func outOfDate(err error) bool {
+	var lost *planner.Conflict
+	var failure *database.Error
+	if errors.As(err, &lost) || !errors.As(err, &failure) || fault.Of(err).Code != 0 {
+		return false
+	}
+	switch failure.Kind {
+	case database.OutOfDate, database.MissingValue, database.UniqueViolation, database.MissingReference:
+		return true
+	default:
+		return false
+	}
+}
+
 type run struct {
 	Request
 	ctx     context.Context //nolint:containedctx // lives as long as the call
 	binding planner.Binding
 	isThere bool // the requester's node was found, in this root field
+	wrote   bool // a root field is done
 }
 
 func (r *run) statement(s *planner.Step) (database.Statement, error) {
@@ -105,6 +132,9 @@ func (r *run) read() (Result, error) {
 		if err != nil {
 			if stop := r.stops(err); stop != nil {
 				return Result{}, stop
+			}
+			if !r.Current && outOfDate(err) {
+				return Result{}, &OutOfDate{err}
 			}
 			root := plan.Root.Children[0]
 			return Result{Data: []byte("null"), Errors: []response.Error{{Fault: planner.ExplainRead(err), Path: []any{root.Key}, Field: root.Field}}}, nil
@@ -238,10 +268,14 @@ func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 		value, errs, err = r.sequence(w)
 	}
 	if err == nil {
+		r.wrote = true
 		return value, errs, nil
 	}
 	if stop := r.stops(err); stop != nil {
 		return nil, nil, stop
+	}
+	if !r.Current && !r.wrote && outOfDate(err) {
+		return nil, nil, &OutOfDate{err}
 	}
 	if errors.Is(err, errNotThere) {
 		return nil, nil, err

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"golang.org/x/crypto/bcrypt"
 
 	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/datamodel"
@@ -318,11 +317,11 @@ func storeOne(f *datamodel.Field, v any) (any, error) {
 	switch v := v.(type) {
 	case string:
 		if f.Scalar == datamodel.Password {
-			hash, err := bcrypt.GenerateFromPassword(truncated(v), 10)
+			hash, err := coercion.HashPassword(v)
 			if err != nil {
 				return nil, fault.Internal(err)
 			}
-			return string(hash), nil
+			return hash, nil
 		}
 		if len(v) > maxText && utf8.RuneCountInString(v) > maxText {
 			return nil, tooLong(f)
@@ -341,14 +340,6 @@ func storeOne(f *datamodel.Field, v any) (any, error) {
 	default:
 		return v, nil
 	}
-}
-
-// truncated is what of a password bcrypt looks at: 72 bytes.
-func truncated(password string) []byte {
-	if len(password) > 72 {
-		return []byte(password[:72])
-	}
-	return []byte(password)
 }
 
 // storeJSON applies the rule for Json values: a string holds JSON text, and the

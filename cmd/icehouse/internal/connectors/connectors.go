@@ -6,7 +6,10 @@
 // pushed to the caller's closers. Callers: server.
 package connectors
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+)
 
 // Addresses are the base URLs under which this process is reached.
 type Addresses struct {
@@ -19,4 +22,6 @@ type Planes struct {
 	System    http.Handler // the management API
 	Functions http.Handler // uploads of functions
 	Data      http.Handler // the projects' APIs
+	// Tidy finishes, until its context ends, what others left undone.
+	Tidy func(context.Context)
 }

@@ -64,7 +64,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		if err := control.Start(ctx); err != nil {
 			return nil, err
 		}
-		planes.System, planes.Functions = control.SystemHandler(), control.FunctionsHandler()
+		planes.System, planes.Functions, planes.Tidy = control.SystemHandler(), control.FunctionsHandler(), control.Tidy
 	}
 	if c.Role.Has(config.Data) {
 		planes.Data = dataplane.New(dataplane.Config{

@@ -61,6 +61,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Server, err
 	if s.functions != nil {
 		s.serve("function uploads", s.planes.Functions, s.functions, log)
 	}
+	if s.planes.Tidy != nil {
+		s.group.Members = append(s.group.Members, rungroup.Loop("tidying", s.planes.Tidy))
+	}
 	return s, nil
 }
 

@@ -42,6 +42,48 @@ func (q *Queries) ExtendDeployment(ctx context.Context, arg ExtendDeploymentPara
 	return result.RowsAffected(), nil
 }
 
+const holdDeployment = `-- name: HoldDeployment :execrows
+UPDATE deployment SET holder = $1
+WHERE project_id = $2 AND holder = $1
+`
+
+type HoldDeploymentParams struct {
+	Holder    string
+	ProjectID string
+}
+
+func (q *Queries) HoldDeployment(ctx context.Context, arg HoldDeploymentParams) (int64, error) {
+	result, err := q.db.Exec(ctx, holdDeployment, arg.Holder, arg.ProjectID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const interruptedDeployments = `-- name: InterruptedDeployments :many
+SELECT project_id FROM deployment WHERE record IS NOT NULL AND lease_until <= now() ORDER BY project_id
+`
+
+func (q *Queries) InterruptedDeployments(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, interruptedDeployments)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var project_id string
+		if err := rows.Scan(&project_id); err != nil {
+			return nil, err
+		}
+		items = append(items, project_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockDeployment = `-- name: LockDeployment :one
 INSERT INTO deployment (project_id, holder, lease_until)
 VALUES ($1, $2, now() + $3::float8 * interval '1 second')

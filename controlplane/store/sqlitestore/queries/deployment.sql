@@ -19,3 +19,10 @@ DELETE FROM deployment WHERE project_id = ?1 AND holder = ?2 AND record IS NULL;
 
 -- name: YieldDeployment :exec
 UPDATE deployment SET lease_until = 0 WHERE project_id = ?1 AND holder = ?2;
+
+-- name: HoldDeployment :execrows
+UPDATE deployment SET holder = sqlc.arg(holder)
+WHERE project_id = sqlc.arg(project_id) AND holder = sqlc.arg(holder);
+
+-- name: InterruptedDeployments :many
+SELECT project_id FROM deployment WHERE record IS NOT NULL AND lease_until <= CAST(unixepoch('subsec') * 1000 AS integer) ORDER BY project_id;

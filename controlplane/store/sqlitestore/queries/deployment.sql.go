@@ -42,6 +42,51 @@ func (q *Queries) ExtendDeployment(ctx context.Context, arg ExtendDeploymentPara
 	return result.RowsAffected()
 }
 
+const holdDeployment = `-- name: HoldDeployment :execrows
+UPDATE deployment SET holder = ?1
+WHERE project_id = ?2 AND holder = ?1
+`
+
+type HoldDeploymentParams struct {
+	Holder    string
+	ProjectID string
+}
+
+func (q *Queries) HoldDeployment(ctx context.Context, arg HoldDeploymentParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, holdDeployment, arg.Holder, arg.ProjectID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const interruptedDeployments = `-- name: InterruptedDeployments :many
+SELECT project_id FROM deployment WHERE record IS NOT NULL AND lease_until <= CAST(unixepoch('subsec') * 1000 AS integer) ORDER BY project_id
+`
+
+func (q *Queries) InterruptedDeployments(ctx context.Context) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, interruptedDeployments)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var project_id string
+		if err := rows.Scan(&project_id); err != nil {
+			return nil, err
+		}
+		items = append(items, project_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockDeployment = `-- name: LockDeployment :one
 INSERT INTO deployment (project_id, holder, lease_until)
 VALUES (?1, ?2, ?3)

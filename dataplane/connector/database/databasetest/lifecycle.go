@@ -190,6 +190,63 @@ func migrateIsAtomic(t *testing.T, h *house) {
 	}
 }
 
+func advanceOnce(t *testing.T, h *house) {
+	d, group := h.db.Dialect(), h.table("Group")
+	add := func(name string) dialect.Statement {
+		return dialect.Statement{SQL: d.Schema(h.a.Namespace(), relational.AddColumn{Column: &relational.Column{Table: group, Name: name, Kind: relational.KindText}})[0]}
+	}
+	empty := d.Change(h.a.Namespace(), &relational.Guard{Condition: relational.Exists{Select: &relational.Select{Table: group}, Not: true}})
+	read := func(name string) error {
+		column := &relational.Column{Table: group, Name: name, Kind: relational.KindText}
+		_, err := h.db.Query(t.Context(), h.a, database.Statement{Statement: d.Query(h.a.Namespace(), &relational.Query{Fields: []relational.Field{{Key: "v",
+			Value: &relational.Many{Select: &relational.Select{Table: group}, Fields: []relational.Field{{Key: "v", Value: relational.ColumnValue{Column: column}}}}}}})})
+		return err
+	}
+	fails(t, h.db.Advance(t.Context(), h.a, 2, []dialect.Statement{add("one"), empty}), database.GuardFailed, 1, "")
+	if read("one") == nil {
+		t.Fatal("a part of the switch stayed")
+	}
+	for range 2 {
+		if err := h.db.Advance(t.Context(), h.a, 2, []dialect.Statement{add("one")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := read("one"); err != nil {
+		t.Fatal(err)
+	}
+	// A place remembers how far it has come, whatever else is done to it.
+	if err := h.db.Provision(t.Context(), h.a); err != nil {
+		t.Fatal(err)
+	}
+	for _, release := range []int64{1, 2} {
+		if err := h.db.Advance(t.Context(), h.a, release, []dialect.Statement{add("two")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read("two") == nil {
+		t.Fatal("the switch of an older release happened")
+	}
+	if err := h.db.Advance(t.Context(), h.a, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.db.Advance(t.Context(), h.a, 3, []dialect.Statement{add("two")}); err != nil || read("two") == nil {
+		t.Fatal("a switch without statements does not count", err)
+	}
+	h.expect(t, h.b, "Group", `[]`, "id")
+}
+
+func outOfDate(t *testing.T, h *house) {
+	gone := &relational.Column{Table: h.table("Group"), Name: "gone", Kind: relational.KindText}
+	extra := h.extra()
+	_, err := h.db.Query(t.Context(), h.a, database.Statement{Statement: h.db.Dialect().Query(h.a.Namespace(), &relational.Query{Fields: []relational.Field{{Key: "v",
+		Value: &relational.Many{Select: &relational.Select{Table: extra}, Fields: []relational.Field{{Key: "v", Value: relational.ColumnValue{Column: extra.ID}}}}}}})})
+	fails(t, err, database.OutOfDate, 0, "*")
+	err = h.batch(t, h.a, change{&relational.Update{Table: gone.Table, Set: []relational.Assignment{{Column: gone}}, Where: relational.IsNull{Column: gone.Table.ID}}, nil})
+	fails(t, err, database.OutOfDate, 0, "*")
+	err = h.batch(t, h.a, change{&relational.Insert{Table: gone.Table, Columns: []*relational.Column{gone.Table.ID, gone}, Values: []relational.Arg{1, 1}, Args: []relational.ArgType{{Kind: relational.ArgID}}}, []any{"x"}})
+	fails(t, err, database.OutOfDate, 0, "*")
+}
+
 // extra is a table that the model does not have.
 func (h *house) extra() *relational.Table {
 	t := &relational.Table{Name: "Extra"}

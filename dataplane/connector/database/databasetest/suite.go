@@ -46,6 +46,8 @@ func Suite(t *testing.T, open func(t *testing.T) *database.DB) {
 		{"many callers at once", concurrent},
 		{"a migration is all or nothing", migrateIsAtomic},
 		{"a migration may be repeated", migrateAgain},
+		{"a switch happens once, whole or not at all", advanceOnce},
+		{"what is not there is reported", outOfDate},
 		{"dropping removes everything and may be repeated", drop},
 		{"a project can be dropped while in use", dropInUse},
 		{"long names", longNames},

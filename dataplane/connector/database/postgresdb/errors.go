@@ -56,6 +56,8 @@ func describe(err error, step int) error {
 		e.Kind, e.Value = database.RequireFailed, pg.Message
 	case "40001", "40P01": // a serialization failure, a deadlock
 		e.Kind = database.Conflict
+	case "42703", "42P01": // undefined column, undefined table
+		e.Kind = database.OutOfDate
 	case "55P03":
 		e.Kind = database.Unavailable
 	default:

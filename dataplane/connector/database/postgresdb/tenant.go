@@ -2,17 +2,23 @@ package postgresdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/dialect"
 	"icehouse/tenancy/isolation"
 )
 
-// schemaMark is the comment on a project's schema. One without it was not made
-// here and is left alone.
+// schemaMark begins the comment on a project's schema, the release that its tables
+// have come to ends it. A schema without it was not made here and is left alone.
 const schemaMark = "icehouse project"
 
 // grants gives a role the rows of a schema: all that it may ever do.
@@ -68,8 +74,85 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 	if len(ddl) == 0 {
 		return nil
 	}
-	sql := append(append([]string{}, ddl...), grants(quoted(scope.Namespace()), quoted(d.role(scope)))...)
-	_, err := d.once(ctx, trip{role: login, unnamed: true, statements: plain(sql)})
+	sql := append([]string{giveWay}, ddl...)
+	sql = append(sql, grants(quoted(scope.Namespace()), quoted(d.role(scope)))...)
+	return patiently(ctx, func() error {
+		_, err := d.once(ctx, trip{role: login, unnamed: true, statements: plain(sql)})
+		return shift(err, 1)
+	})
+}
+
+// Advance implements database.Driver. The schema's comment holds the release.
+func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+	return patiently(ctx, func() error { return d.advance(ctx, scope, release, statements) })
+}
+
+func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+	conn, err := d.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	t := &tx{driver: d, conn: conn, role: login}
+	defer t.end(ctx)
+	schema := quoted(scope.Namespace())
+	out, err := t.batchPlain(ctx, []string{
+		giveWay,
+		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", advanceLock, scope.Namespace()),
+		"SELECT coalesce(obj_description(to_regnamespace('" + schema + "'), 'pg_namespace'), '')",
+	})
+	if err != nil {
+		return err
+	}
+	mark := string(out[2])
+	if !strings.HasPrefix(mark, schemaMark) {
+		return &database.Error{Kind: database.Internal, Cause: fmt.Errorf("schema %s is no project's", schema)}
+	}
+	if at, _ := strconv.ParseInt(strings.TrimPrefix(mark, schemaMark+" "), 10, 64); at >= release {
+		return nil
+	}
+	all := make([]database.Statement, 0, len(statements)+3)
+	for _, s := range statements {
+		all = append(all, database.Statement{Statement: s})
+	}
+	all = append(all, plain(append(grants(schema, quoted(d.role(scope))), fmt.Sprintf("COMMENT ON SCHEMA %s IS '%s %d'", schema, schemaMark, release)))...)
+	if _, err := d.run(ctx, conn, trip{inBlock: true, role: login, unnamed: true, statements: all}); err != nil {
+		t.failed = err
+		return err
+	}
+	return t.commit(ctx)
+}
+
+// giveWay says how long a change of schema waits for a table that others use, and
+// all who come after wait behind it. It is shorter than the time after which the
+// server looks for deadlocks (1 s), so that the change gives way and no request.
+const giveWay = "SELECT set_config('lock_timeout', '400ms', true)"
+
+// advanceLock is the class of the advisory locks that keep two changes of one
+// schema apart.
+const advanceLock = 0x1ceb
+
+// patiently tries again what gave way.
+func patiently(ctx context.Context, do func() error) error {
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := do()
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != "55P03" && pg.Code != "40P01" {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // no secret
+		}
+	}
+}
+
+// shift makes an error's step that of the caller, who was not asked for the first n.
+func shift(err error, n int) error {
+	var e *database.Error
+	if errors.As(err, &e) {
+		e.Step = max(e.Step-n, 0)
+	}
 	return err
 }
 
@@ -84,7 +167,7 @@ func (d *driver) manage(ctx context.Context, scope isolation.Scope, plan func(ex
 	defer t.end(ctx)
 	out, err := t.batchPlain(ctx, []string{
 		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", installLock),
-		"SELECT concat_ws(',', (SELECT obj_description(oid, 'pg_namespace') IS NOT DISTINCT FROM '" + schemaMark + "' FROM pg_catalog.pg_namespace WHERE nspname = '" + scope.Namespace() + "'), " +
+		"SELECT concat_ws(',', (SELECT coalesce(obj_description(oid, 'pg_namespace'), '') LIKE '" + schemaMark + "%' FROM pg_catalog.pg_namespace WHERE nspname = '" + scope.Namespace() + "'), " +
 			"(SELECT 'role' FROM pg_catalog.pg_roles WHERE rolname = '" + d.role(scope) + "'))",
 	})
 	if err != nil {

@@ -77,6 +77,15 @@ func (c *conn) exec(ctx context.Context, sql string) error {
 	return err
 }
 
+// step runs a statement without arguments that is not worth keeping.
+func (c *conn) step(ctx context.Context, s dialect.Statement) error {
+	if s.Check == dialect.NoCheck {
+		return c.exec(ctx, s.SQL)
+	}
+	_, err := c.statement(ctx, database.Statement{Statement: s})
+	return err
+}
+
 // run runs statements in order and returns the text of each that returns one.
 func (c *conn) run(ctx context.Context, statements []database.Statement) ([][]byte, error) {
 	out := make([][]byte, len(statements))

@@ -50,6 +50,9 @@ func describe(err error, step int) error {
 			if strings.Contains(engine.Error(), "Expression tree is too large") || strings.Contains(engine.Error(), "parser stack overflow") {
 				e.Kind = database.TooDeep
 			}
+			if strings.Contains(engine.Error(), "no such column") || strings.Contains(engine.Error(), "no such table") || strings.Contains(engine.Error(), "has no column named") {
+				e.Kind = database.OutOfDate
+			}
 		}
 	}
 	return e

@@ -6,11 +6,17 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
+	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/dialect"
 	"icehouse/tenancy"
 	"icehouse/tenancy/isolation"
 )
+
+// fileMark says that a file is a project's: the letters ICEH.
+const fileMark = 0x49434548
 
 // Provision makes the project's folder and file.
 func (d *driver) Provision(ctx context.Context, scope isolation.Scope) error {
@@ -20,7 +26,7 @@ func (d *driver) Provision(ctx context.Context, scope isolation.Scope) error {
 		}
 		return f.write(ctx, true, func(c *conn) error {
 			// A file is written with its first statement.
-			return c.transact(ctx, "BEGIN IMMEDIATE", func() error { return c.exec(ctx, "PRAGMA user_version = 1") })
+			return c.transact(ctx, "BEGIN IMMEDIATE", func() error { return c.exec(ctx, fmt.Sprintf("PRAGMA application_id = %d", fileMark)) })
 		})
 	})
 	return describe(err, 0)
@@ -48,7 +54,7 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 		return f.write(ctx, false, func(c *conn) error {
 			return c.transact(ctx, "BEGIN IMMEDIATE", func() error {
 				for i, sql := range ddl {
-					if err := c.exec(ctx, sql); err != nil && !columnExists(sql, err) {
+					if err := c.exec(ctx, sql); err != nil && !done(sql, err) {
 						return describe(fmt.Errorf("%s: %w", sql, err), i)
 					}
 				}
@@ -59,9 +65,42 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 	return describe(err, 0)
 }
 
-// columnExists says that a step was done before: the engine has no ADD COLUMN IF
-// NOT EXISTS.
-func columnExists(sql string, err error) bool {
-	return strings.HasPrefix(sql, "ALTER TABLE ") && strings.Contains(sql, " ADD COLUMN ") &&
-		strings.Contains(err.Error(), "duplicate column name")
+// Advance implements database.Driver. The file's user_version is the release.
+func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+	err := d.files.use(scope, false, func(f *file) error {
+		return f.write(ctx, false, func(c *conn) error {
+			return c.transact(ctx, "BEGIN IMMEDIATE", func() error {
+				at, err := c.statement(ctx, database.Statement{Statement: dialect.Statement{SQL: "SELECT user_version FROM pragma_user_version", Returns: true}})
+				if err != nil {
+					return err
+				}
+				if n, err := strconv.ParseInt(string(at), 10, 64); err != nil || n >= release {
+					return err
+				}
+				for i, s := range statements {
+					if err := c.step(ctx, s); err != nil {
+						err = describe(fmt.Errorf("%s: %w", s.SQL, err), i)
+						var e *database.Error
+						if errors.As(err, &e) {
+							e.Step = i
+						}
+						return err
+					}
+				}
+				return c.exec(ctx, fmt.Sprintf("PRAGMA user_version = %d", release))
+			})
+		})
+	})
+	return describe(err, 0)
+}
+
+// done says that a step was done before: the engine can't say IF NOT EXISTS of a
+// column.
+func done(sql string, err error) bool {
+	if !strings.HasPrefix(sql, "ALTER TABLE ") {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(sql, " ADD COLUMN ") && strings.Contains(text, "duplicate column name") ||
+		strings.Contains(sql, " DROP ") && strings.Contains(text, "no such c") // column, constraint
 }

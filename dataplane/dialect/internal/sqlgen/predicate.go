@@ -46,6 +46,15 @@ func (g *Generator) Condition(p relational.Predicate, row *Row) string {
 		return g.withRow(p, row)
 	case relational.Definite:
 		return g.definite(p, row)
+	case relational.Word:
+		words := make([]string, len(p.Of))
+		for i, w := range p.Of {
+			words[i] = Text(w)
+		}
+		return "(" + row.Column(p.Column) + " IN (" + strings.Join(words, ", ") + "))"
+	case relational.Repeated:
+		key := g.engine.Key(Quote(p.Column.Name), p.Column.Kind)
+		return "(EXISTS (SELECT 1 FROM " + g.engine.Table(p.Column.Table) + " WHERE " + Quote(p.Column.Name) + " IS NOT NULL GROUP BY " + key + " HAVING count(*) > 1))"
 	case relational.NullArg:
 		if p.Not {
 			return "(" + g.Arg(p.Arg) + " IS NOT NULL)"
@@ -133,7 +142,7 @@ func known(p relational.Predicate) bool {
 		return known(p.Predicate)
 	case relational.Compare:
 		return p.Column.Required && p.Column.References == nil && p.Arg > 0
-	case relational.Constant, relational.IsNull, relational.NullArg, relational.Exists, relational.Definite:
+	case relational.Constant, relational.IsNull, relational.NullArg, relational.Exists, relational.Definite, relational.Repeated:
 		return true
 	default:
 		return false

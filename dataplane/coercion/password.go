@@ -1,0 +1,10 @@
+package coercion
+
+import "golang.org/x/crypto/bcrypt"
+
+// HashPassword is what is stored of a Password (data-api §1.4). Of its bytes the
+// algorithm looks at 72.
+func HashPassword(text string) (string, error) {
+	hash, err := bcrypt.GenerateFromPassword([]byte(text)[:min(len(text), 72)], 10)
+	return string(hash), err
+}
