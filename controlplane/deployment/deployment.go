@@ -63,7 +63,16 @@ type Result struct {
 	Errors   definition.Problems
 	Warnings []string // for a person to read
 	Exposure Exposure
-	Release  int64 // that serves now
+	Steps    []Step // of a dry run: what would be done to the rows
+	Release  int64  // that serves now
+}
+
+// Step is what a deploy does to stored rows: whom it keeps waiting meanwhile, and how
+// many rows it goes through.
+type Step struct {
+	Does string
+	Lock migrationplan.Lock
+	Rows int64
 }
 
 // Exposure is what anyone may do who has no token, for people to read: with the
@@ -104,7 +113,11 @@ func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *defin
 		if err != nil {
 			return nil, err
 		}
-		return attempt.result(), nil
+		result := attempt.result()
+		if len(result.Errors) == 0 {
+			result.Steps, err = d.steps(ctx, attempt)
+		}
+		return result, err
 	}
 	var result *Result
 	err = d.Runner.With(ctx, project.ID, func(ctx context.Context, lock *migrationrun.Locked) error {

@@ -261,6 +261,9 @@ func print(out *strings.Builder, result *deployment.Result) {
 	for _, w := range result.Warnings {
 		fmt.Fprintf(out, "  warning: %s\n", w)
 	}
+	for _, s := range result.Steps {
+		fmt.Fprintf(out, "  step: %s (%s, %d rows)\n", s.Does, s.Lock, s.Rows)
+	}
 }
 
 const (

@@ -215,7 +215,7 @@ func (m *migrations) fill() {
 			return
 		}
 		t := one(w, w.types)
-		r := &aRow{id: fmt.Sprintf("row%06d", w.rand.IntN(1000000)), values: map[string]any{}}
+		r := &aRow{id: w.name("row"), values: map[string]any{}}
 		ok := true
 		for _, f := range t.fields {
 			r.values[f.name] = w.value(f)

@@ -2,7 +2,9 @@ package deployment
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/relational"
@@ -34,4 +36,43 @@ func (d *Deployer) checkRows(ctx context.Context, a *attempt) error {
 		}
 	}
 	return nil
+}
+
+// steps tells a plan's steps with the rows that they go through now.
+func (d *Deployer) steps(ctx context.Context, a *attempt) ([]Step, error) {
+	planned := a.plan.Steps()
+	rows := map[*relational.Table]int64{}
+	query := &relational.Query{}
+	for _, step := range planned {
+		if _, known := rows[step.Table]; step.Table != nil && !known {
+			rows[step.Table] = 0
+			query.Fields = append(query.Fields, relational.Field{Key: step.Table.Name, Value: &relational.Count{Select: &relational.Select{Table: step.Table}}})
+		}
+	}
+	if len(query.Fields) > 0 {
+		scope, err := isolation.ForProject(a.project.ID, a.project.Placement)
+		if err != nil {
+			return nil, err
+		}
+		db, err := d.Databases(a.project.Placement)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := db.Query(ctx, scope, database.Statement{Statement: db.Dialect().Query(scope.Namespace(), query)})
+		if err != nil {
+			return nil, err
+		}
+		counts := map[string]int64{}
+		if err := json.Unmarshal(answer, &counts); err != nil {
+			return nil, fmt.Errorf("count rows: %w", err)
+		}
+		for table := range rows {
+			rows[table] = counts[table.Name]
+		}
+	}
+	out := make([]Step, len(planned))
+	for i, step := range planned {
+		out[i] = Step{Does: step.Does, Lock: step.Lock, Rows: rows[step.Table]}
+	}
+	return out, nil
 }

@@ -131,8 +131,8 @@ func (p *planner) moved() []*relational.Column {
 	return out
 }
 
-// change puts the steps of the switch in order: what reads or writes all rows comes
-// before what keeps everybody else out for a moment.
+// change puts the steps of the switch in order: what only writers wait for comes
+// before what keeps everybody out until the end.
 func (p *planner) change(settle, drop []relational.SchemaChange) {
 	for _, f := range p.fills {
 		p.Switch = append(p.Switch, f)
@@ -140,7 +140,21 @@ func (p *planner) change(settle, drop []relational.SchemaChange) {
 	for _, m := range p.moves {
 		p.Switch = append(p.Switch, m)
 	}
-	p.Switch = slices.Concat(p.Switch, settle, drop)
+	var apart, require []relational.SchemaChange
+	for _, step := range settle {
+		s := step.(relational.Settle)
+		if s.Column.References != nil || !s.Column.Required || s.Was != nil && s.Was.Required {
+			apart = append(apart, s)
+			continue
+		}
+		free := *s.Column
+		free.Required = false
+		if free.Unique || s.Was != nil && s.Was.Unique {
+			apart = append(apart, relational.Settle{Column: &free, Was: s.Was})
+		}
+		require = append(require, relational.Settle{Column: s.Column, Was: &free})
+	}
+	p.Switch = slices.Concat(p.Switch, apart, require, drop)
 }
 
 // still finds the tables whose rows must not change while the switch looks at them.

@@ -8,6 +8,7 @@ package memdb
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,9 +65,20 @@ func (d *DB) Exists(project tenancy.ProjectID) bool {
 // Dialect implements database.Driver.
 func (d *DB) Dialect() dialect.Dialect { return words{} }
 
-// Query is no part of deploys.
-func (d *DB) Query(context.Context, isolation.Scope, database.Statement) ([]byte, error) {
-	return nil, errUnused
+// Query implements database.Driver for the counts of dry runs: a table has 3 rows, or
+// none.
+func (d *DB) Query(ctx context.Context, scope isolation.Scope, s database.Statement) ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	counts := map[string]int{}
+	for name := range strings.FieldsSeq(s.SQL) {
+		counts[name] = 0
+		if d.rows[string(scope.Project())+"/"+name] {
+			counts[name] = 3
+		}
+	}
+	out, err := json.Marshal(counts)
+	return out, errors.Join(err, ctx.Err())
 }
 
 // Provision implements database.Driver.
@@ -170,7 +182,13 @@ func (d *DB) Close() error { return nil }
 // words renders schema changes as words.
 type words struct{}
 
-func (words) Query(string, *relational.Query) dialect.Statement { panic(errUnused) }
+func (words) Query(_ string, q *relational.Query) dialect.Statement {
+	names := make([]string, len(q.Fields))
+	for i, f := range q.Fields {
+		names[i] = f.Value.(*relational.Count).Select.Table.Name
+	}
+	return dialect.Statement{SQL: strings.Join(names, " "), Returns: true}
+}
 
 func (words) Change(_ string, c relational.Change) dialect.Statement {
 	return dialect.Statement{SQL: "no " + condition(c.(*relational.Guard).Condition), Check: dialect.GuardCheck}
