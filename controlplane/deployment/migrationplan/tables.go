@@ -134,15 +134,20 @@ func (p *planner) moved() []*relational.Column {
 // change puts the steps of the switch in order: what only writers wait for comes
 // before what keeps everybody out until the end.
 func (p *planner) change(settle, drop []relational.SchemaChange) {
-	for _, f := range p.fills {
-		p.Switch = append(p.Switch, f)
+	filled := func(c *relational.Column) bool {
+		return slices.ContainsFunc(p.fills, func(f relational.Fill) bool { return f.Column.Table.Name == c.Table.Name && f.Column.Name == c.Name })
 	}
-	for _, m := range p.moves {
-		p.Switch = append(p.Switch, m)
-	}
-	var apart, require []relational.SchemaChange
+	var repeats, apart, require []relational.SchemaChange
 	for _, step := range settle {
 		s := step.(relational.Settle)
+		if s.Was != nil && s.Was.Unique && !s.Column.Unique && filled(s.Column) { // rows are about to have the same value
+			shared := *s.Column
+			shared.Required = s.Was.Required
+			repeats = append(repeats, relational.Settle{Column: &shared, Was: s.Was})
+			if s = (relational.Settle{Column: s.Column, Was: &shared}); s.Column.Required == shared.Required {
+				continue
+			}
+		}
 		if s.Column.References != nil || !s.Column.Required || s.Was != nil && s.Was.Required {
 			apart = append(apart, s)
 			continue
@@ -153,6 +158,13 @@ func (p *planner) change(settle, drop []relational.SchemaChange) {
 			apart = append(apart, relational.Settle{Column: &free, Was: s.Was})
 		}
 		require = append(require, relational.Settle{Column: s.Column, Was: &free})
+	}
+	p.Switch = repeats
+	for _, f := range p.fills {
+		p.Switch = append(p.Switch, f)
+	}
+	for _, m := range p.moves {
+		p.Switch = append(p.Switch, m)
 	}
 	p.Switch = slices.Concat(p.Switch, apart, require, drop)
 }

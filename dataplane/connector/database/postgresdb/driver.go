@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"icehouse/dataplane/connector/database"
@@ -24,6 +25,7 @@ type driver struct {
 	roleChanges atomic.Uint64
 	costs       costs
 	sharing     sharing
+	closed      atomic.Bool
 }
 
 var _ database.Driver = (*driver)(nil)
@@ -33,6 +35,7 @@ func (d *driver) Dialect() dialect.Dialect { return postgres.Dialect{} }
 func (d *driver) role(scope isolation.Scope) string { return d.prefix + scope.Namespace() }
 
 func (d *driver) Close() error {
+	d.closed.Store(true)
 	d.pool.Close()
 	d.sharing.running.Wait()
 	return nil
@@ -51,7 +54,51 @@ func (d *driver) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, nil
 }
 
+// A connection that is lost is replaced, and what it did not do is done by the next,
+// for a while: a server that fails over is away for seconds.
+const (
+	awayTime   = 10 * time.Second
+	firstPause = 2 * time.Millisecond // doubles
+	lastPause  = 250 * time.Millisecond
+)
+
+// once makes a trip, on another connection if the first is lost before anything was
+// kept.
 func (d *driver) once(ctx context.Context, t trip) ([][]byte, error) {
+	began := time.Now()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		out, err := d.try(ctx, t)
+		if err == nil || !d.nothingKept(err, t.reads) || time.Since(began) > awayTime {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// nothingKept says that a trip failed with its connection, and left nothing behind:
+// it never reached the server, or only read, or was ended on the way.
+func (d *driver) nothingKept(err error, reads bool) bool {
+	var e *database.Error
+	if d.closed.Load() || !errors.As(err, &e) || e.Kind != database.Unavailable {
+		return false
+	}
+	var pg *pgconn.PgError
+	var connecting *pgconn.ConnectError
+	switch {
+	case errors.As(err, &connecting), pgconn.SafeToRetry(err):
+		return true
+	case errors.As(err, &pg): // the server says that it goes, while a statement runs: before the end of the transaction
+		return pg.Code == "57P01" || pg.Code == "57P03" || reads && pg.Code == "57P02"
+	default:
+		return reads
+	}
+}
+
+func (d *driver) try(ctx context.Context, t trip) ([][]byte, error) {
 	conn, err := d.acquire(ctx)
 	if err != nil {
 		return nil, err
