@@ -9,6 +9,7 @@ import (
 	"icehouse/dataplane/internal/bulk"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/transport"
+	"icehouse/tenancy/meter"
 )
 
 // Bulk answers an import or an export (data-api §9). Both need an admin token,
@@ -18,6 +19,7 @@ func (p *pipeline) Bulk(ctx context.Context, c transport.Caller, action transpor
 	if err != nil {
 		return p.failed(ctx, c, err), nil
 	}
+	p.config.Meter.Add(c.Project.Project, meter.Use{Features: meter.Simple | meter.Authentication, Address: c.Address})
 	text, err := body()
 	if err != nil {
 		return transport.Answer{}, err

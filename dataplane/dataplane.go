@@ -16,6 +16,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -33,6 +34,7 @@ import (
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/isolation"
+	"icehouse/tenancy/meter"
 	"icehouse/tenancy/token"
 )
 
@@ -51,6 +53,7 @@ type Config struct {
 	// Tokens and Grants say who sends a request.
 	Tokens *token.Keys
 	Grants authn.Grants
+	Meter  Meter // counts requests; nil: nobody does
 	Log    *slog.Logger
 	Clock  func() time.Time
 
@@ -66,7 +69,19 @@ type Config struct {
 	Mark          string        // stands in SQL for what may not be read; default random, as no client may know it
 }
 
+// Meter counts what projects use. A *meter.Meter is one.
+type Meter interface {
+	Add(project tenancy.ProjectID, use meter.Use)
+}
+
+type noMeter struct{}
+
+func (noMeter) Add(tenancy.ProjectID, meter.Use) {}
+
 func (c *Config) complete() {
+	if c.Meter == nil {
+		c.Meter = noMeter{}
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -159,14 +174,21 @@ func (p *pipeline) Project(ctx context.Context, idOrAlias string) (directory.Ent
 // Execute answers a request with the release that serves. One that meets the tables of
 // a release that came meanwhile begins anew with that.
 func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.Request) transport.Answer {
+	use := meter.Use{
+		Features: apiFeatures[c.API], Address: c.Address,
+		Console: strings.Contains(c.Source, "console") || strings.Contains(c.Source, "dashboard"),
+	}
 	for current := false; ; {
-		answer, outOfDate := p.execute(ctx, c, r, current)
+		answer, outOfDate := p.execute(ctx, c, r, current, &use)
 		if outOfDate == nil {
+			p.config.Meter.Add(c.Project.Project, use)
 			return answer
 		}
 		current = !p.newer(ctx, &c.Project) // then the failure has no such excuse
 	}
 }
+
+var apiFeatures = map[transport.API]meter.Feature{transport.Simple: meter.Simple, transport.Relay: meter.Relay, transport.Permissions: meter.Simple}
 
 // A release is published right after the tables are made for it (migrationrun), so
 // that who meets the tables first waits for moments.
@@ -200,7 +222,7 @@ func (p *pipeline) newer(ctx context.Context, e *directory.Entry) bool {
 
 // execute answers with the release that the caller's entry names. The error is an
 // *executor.OutOfDate; there is none when that release is known to be the current one.
-func (p *pipeline) execute(ctx context.Context, c transport.Caller, r operation.Request, current bool) (transport.Answer, error) {
+func (p *pipeline) execute(ctx context.Context, c transport.Caller, r operation.Request, current bool, use *meter.Use) (transport.Answer, error) {
 	schema, err := p.schemas.Get(ctx, c.Project.Project, c.Project.Release)
 	if err != nil {
 		return p.failed(ctx, c, err), nil
@@ -221,7 +243,7 @@ func (p *pipeline) execute(ctx context.Context, c transport.Caller, r operation.
 	if f := locked(c.Project, prepared.Document.Operation.Operation); f != nil {
 		return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID)}, nil
 	}
-	result, explained, err := p.run(ctx, c, schema, prepared, current)
+	result, explained, err := p.run(ctx, c, schema, prepared, current, use)
 	if err != nil {
 		var outOfDate *executor.OutOfDate
 		if errors.As(err, &outOfDate) {
@@ -254,7 +276,7 @@ func locked(e directory.Entry, op ast.Operation) *fault.Fault {
 }
 
 // run plans and executes. The explanation is nil unless an admin asked for one.
-func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared, current bool) (executor.Result, *explanation, error) {
+func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared, current bool, use *meter.Use) (executor.Result, *explanation, error) {
 	scope, err := c.Project.Scope()
 	if err != nil {
 		return executor.Result{}, nil, err
@@ -275,6 +297,11 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 	}
 	if err := t.makePlan(); err != nil {
 		return executor.Result{}, nil, err
+	}
+	use.Features |= t.plan.Features
+	use.PermissionQueries = t.plan.PermissionQueries
+	if t.who.Admin || t.who.node != "" {
+		use.Features |= meter.Authentication
 	}
 	result, err := executor.Run(ctx, executor.Request{
 		DB: db, Scope: scope, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t, Current: current,

@@ -150,7 +150,7 @@ func (m *migrations) kill() string {
 		if len(next.codes) > 0 {
 			m.Fatalf("seed %d: a deploy that should be refused went through\n%s", m.seed, sdl)
 		}
-		next.hints, next.codes, next.force = map[any]string{}, map[int]bool{}, false
+		next.deployed()
 		m.w = next
 	}
 	m.sameRows(was, sdl)

@@ -26,6 +26,7 @@ type world struct {
 type anEnum struct {
 	name   string
 	values []string
+	isNew  bool // not deployed yet
 }
 
 type aType struct {
@@ -39,6 +40,7 @@ type aField struct {
 	scalar                 string // "" for an enum
 	enum                   *anEnum
 	list, required, unique bool
+	value                  string // the migration value of the deployed text
 }
 
 type aRow struct {
@@ -189,7 +191,7 @@ func (w *world) copy() *world {
 	out := &world{rand: w.rand, names: w.names, hints: map[any]string{}, codes: map[int]bool{}}
 	enums, types := map[*anEnum]*anEnum{}, map[*aType]*aType{}
 	for _, e := range w.enums {
-		enums[e] = &anEnum{e.name, slices.Clone(e.values)}
+		enums[e] = &anEnum{e.name, slices.Clone(e.values), e.isNew}
 		out.enums = append(out.enums, enums[e])
 	}
 	for _, t := range w.types {
@@ -211,6 +213,20 @@ func (w *world) copy() *world {
 		out.rels = append(out.rels, c)
 	}
 	return out
+}
+
+// deployed forgets what only the text of a deploy said.
+func (w *world) deployed() {
+	for _, t := range w.types {
+		for _, f := range t.fields {
+			_, text, _ := strings.Cut(w.hints[f], "@migrationValue(value: ")
+			f.value = strings.TrimSuffix(text, ")")
+		}
+	}
+	for _, e := range w.enums {
+		e.isNew = false
+	}
+	w.hints, w.codes, w.force = map[any]string{}, map[int]bool{}, false
 }
 
 // change does one thing to the model that a developer might, and to the rows what
@@ -272,7 +288,7 @@ func (w *world) newField() *aField {
 	f := &aField{name: w.name("f"), scalar: one(w, scalarNames), list: w.chance(15), required: w.chance(30)}
 	if w.chance(30) {
 		if len(w.enums) == 0 || w.chance(30) {
-			w.enums = append(w.enums, &anEnum{w.name("E"), []string{"A", "B", "C"}})
+			w.enums = append(w.enums, &anEnum{w.name("E"), []string{"A", "B", "C"}, true})
 		}
 		f.scalar, f.enum = "", one(w, w.enums)
 	}
@@ -343,6 +359,9 @@ func (w *world) changeField(t *aType, f *aField) bool {
 		value = w.value(&plain)
 		w.hints[f] = " @migrationValue(value: " + literal(value) + ")"
 	}
+	if value != nil && f.value == literal(value) && f.typeName() == was.typeName() && f.list == was.list && f.required == was.required && f.unique == was.unique {
+		return true // it was applied (LQ-51)
+	}
 	typeChange, listChange, required := f.scalar != was.scalar || f.enum != was.enum, f.list != was.list, f.required && !was.required
 	if value != nil {
 		if f.unique && len(t.rows) > 0 {
@@ -403,7 +422,7 @@ func (w *world) changeEnum(touched map[any]bool) bool {
 			return false
 		}
 	}
-	if touched[e] {
+	if touched[e] || e.isNew {
 		return false
 	}
 	touched[e] = true

@@ -106,7 +106,7 @@ func (m *migrations) step() bool {
 	}
 	was := m.w.sdl()
 	if len(codes) == 0 {
-		next.hints, next.codes, next.force = map[any]string{}, map[int]bool{}, false
+		next.deployed()
 		m.w = next
 	}
 	m.sameRows(was, sdl)

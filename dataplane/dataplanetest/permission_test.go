@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"icehouse/dataplane"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
@@ -18,7 +19,7 @@ type User @model { id: ID! @isUnique name: String editor: Boolean! posts: [Post!
 type Post @model { id: ID! @isUnique title: String! text: String author: User @relation(name: "Wrote") }`
 
 // deployOwned deploys posts that belong to their authors; editors change them, too.
-func deployOwned(t *testing.T, c Context) *Project {
+func deployOwned(t *testing.T, c Context, configure ...func(*dataplane.Config)) *Project {
 	t.Helper()
 	parsed, problems := datamodel.Parse(owned)
 	if len(problems) > 0 {
@@ -34,7 +35,7 @@ func deployOwned(t *testing.T, c Context) *Project {
 			{Target: "Post", Verb: compiledschema.Update, Query: own, Name: "own"},
 			{Target: "Post", Verb: compiledschema.Update, Fields: []string{"text"}, Query: editor, Name: "editor"},
 		},
-	}})
+	}}, configure...)
 }
 
 // admin sends a request as an admin and returns the id of what its alias x is.

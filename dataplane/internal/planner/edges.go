@@ -5,6 +5,7 @@ import (
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/relational"
+	"icehouse/tenancy/meter"
 )
 
 // edge is what a mutation says about one relation field of a node: which nodes
@@ -53,8 +54,10 @@ func (w *writer) edges(t *datamodel.Type, in input, creating bool) []edge {
 				e.idLists = append(e.idLists, f.value.source)
 			}
 		case compiledschema.InputCreate:
+			w.features |= meter.NestedMutation
 			e.nested = append(e.nested, f.value)
 		case compiledschema.InputCreateMany:
+			w.features |= meter.NestedMutation
 			e.nested = append(e.nested, f.value.asList()...)
 		}
 		if !e.field.List && len(e.ids)+len(e.nested) > 1 {

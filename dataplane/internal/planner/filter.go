@@ -7,6 +7,7 @@ import (
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/relational"
+	"icehouse/tenancy/meter"
 )
 
 // filter turns a filter object into a condition on the rows of a type; nil is
@@ -15,6 +16,7 @@ func (p *planning) filter(a *args, t *datamodel.Type, in input) (relational.Pred
 	if !in.given() {
 		return nil, nil
 	}
+	p.features |= meter.Filter
 	var all relational.And
 	for _, f := range in.fields {
 		condition, err := p.filterField(a, t, f.name, f.value)

@@ -7,6 +7,7 @@ import (
 
 	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/internal/operation"
+	"icehouse/tenancy/meter"
 )
 
 // planning is the work on one plan.
@@ -21,6 +22,8 @@ type planning struct {
 	// there.
 	asRequester bool
 	verdicts    []Verdict
+	features    meter.Feature
+	queries     int // permission queries
 }
 
 // input is a value that the client gave: its structure, which the plan may

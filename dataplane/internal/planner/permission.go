@@ -12,6 +12,7 @@ import (
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/relational"
+	"icehouse/tenancy/meter"
 )
 
 // Permission records become parts of the statements that they are about (data-api
@@ -89,6 +90,8 @@ func (p *planning) access(a *args, records []*compiledschema.Permission, s subje
 
 // permissionQuery is the condition that all fields of a query are true.
 func (p *planning) permissionQuery(a *args, r *compiledschema.Permission, s subject) (relational.Predicate, error) {
+	p.queries++
+	p.features |= meter.PermissionQueries
 	doc, err := p.target.Queries(r.Query)
 	var invalid *operation.Invalid
 	switch {

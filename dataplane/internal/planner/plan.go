@@ -20,6 +20,7 @@ import (
 	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/relational"
+	"icehouse/tenancy/meter"
 )
 
 // Plan is how one operation of one shape is answered. Exactly one of Read and
@@ -36,6 +37,9 @@ type Plan struct {
 	// Requester is the check before the first write that the requester's node is
 	// there; nil when nothing depends on it.
 	Requester *Step
+	// What is counted of each request that has this plan (platform §4.9).
+	Features          meter.Feature
+	PermissionQueries int
 }
 
 // Bytes is about how much memory the plan takes.

@@ -38,14 +38,15 @@ type Requester struct {
 // Make plans a prepared operation.
 func Make(prepared *operation.Prepared, target Target) (*Plan, error) {
 	p := &planning{target: target, doc: prepared.Document, vars: prepared.Variables}
-	switch p.doc.Operation.Operation {
-	case ast.Mutation:
-		return p.mutation()
-	default:
-		// A subscription over HTTP is executed as a query whose root fields are
-		// null (data-api §2.13).
-		return p.query()
+	plans := p.query // a subscription over HTTP, too: a query whose root fields are null (data-api §2.13)
+	if p.doc.Operation.Operation == ast.Mutation {
+		plans = p.mutation
 	}
+	plan, err := plans()
+	if err == nil {
+		plan.Features, plan.PermissionQueries = p.features, p.queries
+	}
+	return plan, err
 }
 
 func (p *planning) query() (*Plan, error) {

@@ -77,6 +77,9 @@ type Caller struct {
 	// where that is not User. Both are for admins.
 	Explain bool
 	As      string
+	// Address is the client's, without its port; Source what it says it is
+	// (x-graphcool-source).
+	Address, Source string
 }
 
 // Options bound requests.
@@ -197,6 +200,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	caller := Caller{
 		Project: entry, API: api, RequestID: requestID, Token: bearer(r),
 		Explain: r.Header.Get("X-Icehouse-Explain") == "1", As: r.Header.Get("X-Icehouse-As"),
+		Address: address(r), Source: r.Header.Get("X-Graphcool-Source"),
 	}
 	if batch != nil {
 		write(w, http.StatusOK, h.batch(ctx, caller, batch))
@@ -283,6 +287,14 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := h.service.Execute(ctx, Caller{Project: entry, API: h.api, RequestID: requestID, Token: bearer(r)}, operation.Request{Query: introspection})
 	write(w, answer.status(), answer.Body)
+}
+
+// address is the client's address, without its port.
+func address(r *http.Request) string {
+	if at := strings.LastIndexByte(r.RemoteAddr, ':'); at >= 0 {
+		return r.RemoteAddr[:at]
+	}
+	return r.RemoteAddr
 }
 
 // bearer reads the token. The word Bearer is case sensitive (data-api §5.2).
