@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"icehouse/controlplane/account"
+	"icehouse/controlplane/console"
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/functiondeploy"
@@ -47,6 +48,7 @@ type Config struct {
 	// went away: drop what is cached under its id and alias. alias may be "".
 	OnRelease func(project tenancy.ProjectID, alias string)
 	Limits    managementapi.Limits
+	Plan      string           // of every project; "" for the free one (platform §4.9)
 	Logger    *slog.Logger     // nil: slog.Default()
 	Clock     func() time.Time // nil: time.Now
 }
@@ -111,6 +113,7 @@ func New(c Config) (*ControlPlane, error) {
 	}
 	system, err := managementapi.New(managementapi.Config{
 		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
+		Console: &console.Service{Store: c.Store, Projects: projects, Deployer: deployer}, Plan: c.Plan,
 		Logger: c.Logger, Limits: c.Limits,
 	})
 	if err != nil {
