@@ -39,6 +39,7 @@ const (
 type house struct {
 	t      *testing.T
 	cp     *controlplane.ControlPlane
+	rows   string // the file of the platform's rows
 	db     *memdb.DB
 	server *httptest.Server
 	client *http.Client
@@ -68,18 +69,27 @@ func (l *lockedBuffer) String() string {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform.db"))
+	db := &memdb.DB{}
+	h := newHouseOn(t, database.Open(db))
+	h.db = db
+	return h
+}
+
+func newHouseOn(t *testing.T, db *database.DB) *house {
+	t.Helper()
+	rows := filepath.Join(t.TempDir(), "platform.db")
+	s, err := sqlitestore.Open(t.Context(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	h := &house{t: t, db: &memdb.DB{}, now: time.Now(), log: &lockedBuffer{}}
+	h := &house{t: t, rows: rows, now: time.Now(), log: &lockedBuffer{}}
 	mux := http.NewServeMux()
 	h.server = httptest.NewServer(mux)
 	t.Cleanup(h.server.Close)
 	h.client = h.server.Client()
 	h.cp, err = controlplane.New(controlplane.Config{
-		Store: s, Databases: controlplane.OneDatabase(database.Open(h.db)), JWTSecret: secret, MasterToken: master,
+		Store: s, Databases: controlplane.OneDatabase(db), JWTSecret: secret, MasterToken: master,
 		FunctionsURL: h.server.URL, DataDir: t.TempDir(), UploadLimit: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil)), Clock: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
 		OnRelease: func(p tenancy.ProjectID, alias string) {

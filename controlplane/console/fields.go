@@ -58,7 +58,7 @@ func (d *Draft) changeEnd(t *Type, f *Field, c FieldChange) error {
 	set(&f.Required, c.Required)
 	r := f.Relation
 	keep(&r.id, func() string { return d.Before.RelationID(d.Before.Model.Relation(r.was)) })
-	return r.check()
+	return d.checkRelation(r)
 }
 
 // describe sets name and description.
@@ -98,7 +98,17 @@ func (d *Draft) change(t *Type, f *Field, c FieldChange) error {
 		f.Default = c.Default
 	}
 	f.Migration = c.Migration
-	return d.checkName(f.Name)
+	return t.checkField(f)
+}
+
+// checkField refuses bad names and those of other fields.
+func (t *Type) checkField(f *Field) error {
+	for _, other := range t.Fields {
+		if other != f && other.Name == f.Name {
+			return problem.New(2009, "A field with the name '%s' already exists", f.Name)
+		}
+	}
+	return checkName(f.Name)
 }
 
 func set[T any](to *T, value *T) {

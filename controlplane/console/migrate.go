@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -180,13 +179,8 @@ func (m *migration) follow() {
 			m.forget(r.Name, true)
 		}
 	}
-	// In two steps, since two may have changed names with each other.
-	renames = slices.DeleteFunc(renames, func(r rename) bool { return r.old == r.name })
-	for i, r := range renames {
-		m.retarget(r.old, fmt.Sprintf("Renamed_%d", i), r.relation)
-	}
-	for i, r := range renames {
-		m.retarget(fmt.Sprintf("Renamed_%d", i), r.name, r.relation)
+	for _, r := range renames { // to names that nothing had before
+		m.retarget(r.old, r.name, r.relation)
 	}
 	for _, t := range m.next.Model.Types {
 		if m.diff.OldType(t) == nil {

@@ -1,8 +1,8 @@
 package console
 
 import (
+	"regexp"
 	"slices"
-	"strings"
 
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/problem"
@@ -26,7 +26,7 @@ func (d *Draft) AddType(name string, description *string) (*Type, error) {
 	t := &Type{Name: name, description: description, Fields: systemFields()}
 	d.Types = append(d.Types, t)
 	d.openType(t)
-	return t, d.checkName(name)
+	return t, d.checkType(t)
 }
 
 func systemFields() []*Field {
@@ -37,17 +37,25 @@ func systemFields() []*Field {
 	}
 }
 
-// checkName refuses what would not be one name in SDL; the rest is for the deploy
-// to say.
-func (d *Draft) checkName(name string) error {
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isNameRune(r) }) {
+// checkName refuses what would be no name in SDL. What else is wrong with a name is
+// for the deploy to say.
+func checkName(name string) error {
+	if !sdlName.MatchString(name) {
 		return problem.New(2008, "'%s' is not a valid name.", name)
 	}
 	return nil
 }
 
-func isNameRune(r rune) bool {
-	return r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+var sdlName = regexp.MustCompile(`^[_a-zA-Z][_a-zA-Z0-9]*$`)
+
+// checkType refuses bad names and those of other types.
+func (d *Draft) checkType(t *Type) error {
+	for _, other := range d.Types {
+		if other != t && other.Name == t.Name {
+			return problem.New(2002, "A model with the name '%s' already exists in your project", t.Name)
+		}
+	}
+	return checkName(t.Name)
 }
 
 // UpdateType renames and describes a type.
@@ -71,7 +79,7 @@ func (d *Draft) UpdateType(t *Type, name, description *string) error {
 		}
 	}
 	t.Name = *name
-	return d.checkName(t.Name)
+	return d.checkType(t)
 }
 
 // RemoveType removes a type with its relations, permissions and functions. The
@@ -120,16 +128,18 @@ func (d *Draft) AddEnum(name string, values []string) (*Enum, error) {
 	return e, d.checkEnum(e)
 }
 
+var enumValue = regexp.MustCompile(`^[A-Z][_a-zA-Z0-9]*$`)
+
 func (d *Draft) checkEnum(e *Enum) error {
 	if len(e.Values) == 0 {
 		return problem.New(2010, "The enum '%s' needs at least one value.", e.Name)
 	}
 	for _, v := range e.Values {
-		if err := d.checkName(v); err != nil {
-			return err
+		if !enumValue.MatchString(v) {
+			return problem.New(2008, "'%s' is not a valid value of an enum.", v)
 		}
 	}
-	return d.checkName(e.Name)
+	return checkName(e.Name)
 }
 
 // UpdateEnum renames an enum, or gives it other values. Fields that have a value

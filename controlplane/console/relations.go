@@ -65,26 +65,29 @@ func (d *Draft) connect(r *Relation, c RelationChange) error {
 		f := &Field{Name: *c.Fields[i], Of: types[1-i].Name, List: is(c.List[i]), Required: is(c.Required[i]), Relation: r}
 		t.Fields = append(t.Fields, f)
 		r.ends[i] = end{t, f}
-		if err := d.checkName(f.Name); err != nil {
-			return err
-		}
 	}
-	if err := r.check(); err != nil {
-		return err
-	}
-	return d.checkName(r.Name)
+	return d.checkRelation(r)
 }
 
 func is(b *bool) bool { return b != nil && *b }
 
-// check is 2043.
-func (r *Relation) check() error {
+// checkRelation refuses bad names, those of other relations, and lists that must not
+// be empty.
+func (d *Draft) checkRelation(r *Relation) error {
 	for _, e := range r.ends {
 		if e.field.List && e.field.Required {
 			return problem.New(2043, "The field '%s' is a list and cannot be required.", e.field.Name)
 		}
+		if err := e.typ.checkField(e.field); err != nil {
+			return err
+		}
 	}
-	return nil
+	for _, other := range d.Relations {
+		if other != r && other.Name == r.Name {
+			return problem.New(2020, "A relation with that name already exists: %s.", r.Name)
+		}
+	}
+	return checkName(r.Name)
 }
 
 // UpdateRelation changes a relation. Other models only when it has no edges: 2014.
@@ -111,10 +114,7 @@ func (d *Draft) UpdateRelation(r *Relation, c RelationChange) error {
 		d.retarget(r.Name, *c.Name, true)
 		r.Name = *c.Name
 	}
-	if err := r.check(); err != nil {
-		return err
-	}
-	return d.checkName(r.Name)
+	return d.checkRelation(r)
 }
 
 // moves says that a relation is to connect other models.
