@@ -71,7 +71,9 @@ func (s *Service) edit(ctx context.Context, customer store.Customer, idOrAlias s
 	if len(result.Errors) > 0 {
 		return store.Project{}, asError(result.Errors)
 	}
-	return s.Projects.Get(ctx, customer, string(p.ID))
+	p, err = s.Projects.Get(ctx, customer, string(p.ID))
+	p.Release = result.Release // whatever others have deployed since
+	return p, err
 }
 
 func (s *Service) draft(ctx context.Context, p store.Project) (*Draft, error) {

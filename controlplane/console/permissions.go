@@ -57,6 +57,9 @@ func (d *Draft) permission(id string, kind elements.Kind, missing func(string) e
 	i := slices.IndexFunc(d.Permissions, func(p definition.Permission) bool {
 		return p.ID == record.ID && p.Operation == record.Operation && p.Query == record.Query && p.Authenticated == record.Authenticated && slices.Equal(p.Fields, record.Fields)
 	})
+	if i < 0 { // the wildcard has made it needless
+		return nil, missing(id)
+	}
 	d.Permissions = slices.Replace(d.Permissions, i, i+1, parts...)
 	for j := range parts {
 		if d.Permissions[i+j].ID == id {

@@ -402,7 +402,8 @@ func (a *API) permissionsOf(m mutations, k permissionKind) {
 			return nil, err
 		}
 		target := targetOf(node)
-		found, err := at.project.element(ctx, elements.Kind(target[9]), target)
+		kind, _ := elements.KindOf(at.project.ID, target)
+		found, err := at.project.element(ctx, kind, target)
 		return at.answer(payload{k.target: found, "deletedId": id}), err
 	}
 }
