@@ -1,12 +1,15 @@
 package controlplane_test
 
 import (
+	"bytes"
 	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"regexp"
@@ -14,14 +17,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"icehouse/controlplane"
 	"icehouse/controlplane/managementapi"
+	"icehouse/dataplane"
 	"icehouse/dataplane/connector/database/sqlitedb"
 	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
 )
 
 // console is a control plane over a real database, asked as the web console did:
@@ -29,6 +36,7 @@ import (
 type console struct {
 	*house
 	schema *ast.Schema
+	nodes  http.Handler // the projects' APIs
 }
 
 func newConsole(t *testing.T) *console {
@@ -39,6 +47,12 @@ func newConsole(t *testing.T) *console {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	c := &console{house: newHouseOn(t, db).login()}
+	projects := directory.New(c.cp.Registry(), directory.Options{TTL: time.Nanosecond})
+	t.Cleanup(projects.Close)
+	c.nodes = dataplane.New(dataplane.Config{
+		Directory: projects, Releases: c.cp.Registry(), Database: controlplane.OneDatabase(db),
+		Tokens: c.cp.Tokens(), Grants: c.cp.Grants(), Log: slog.New(slog.DiscardHandler),
+	}).Handler()
 	c.schema, err = gqlparser.LoadSchema(&ast.Source{Input: c.cp.SystemHandler().(*managementapi.API).SDL()})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +76,7 @@ func (c *console) other() *console {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return &console{&house{t: c.t, cp: c.cp, rows: c.rows, server: c.server, client: c.client, log: c.log, token: token}, c.schema}
+	return &console{&house{t: c.t, cp: c.cp, rows: c.rows, server: c.server, client: c.client, log: c.log, token: token}, c.schema, c.nodes}
 }
 
 // selection selects everything of a type, and of what is inside to a depth. What
@@ -113,6 +127,25 @@ func (c *console) try(name string, in map[string]any) (payload map[string]any, f
 		return nil, errs[0].(map[string]any)
 	}
 	return dig(c.t, out, "data.out").(map[string]any), nil
+}
+
+// data asks a project's Simple API, as an admin.
+func (c *console) data(project, text string) any {
+	c.t.Helper()
+	body, err := json.Marshal(query(text, nil))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(c.t.Context(), http.MethodPost, "/simple/v1/"+project, bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	w := httptest.NewRecorder()
+	c.nodes.ServeHTTP(w, r)
+	var out map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || out["data"] == nil {
+		c.t.Fatalf("%s: %v %s", text, err, w.Body)
+	}
+	return out["data"]
 }
 
 func (c *console) do(name string, in map[string]any) map[string]any {
@@ -718,4 +751,108 @@ func TestClone(t *testing.T) {
 	if claims, ok := c.cp.Tokens().Read(token, tenancy.ProjectID(shop["project"])); !ok || !claims.IsNode() {
 		t.Error(claims)
 	}
+}
+
+// TestChangesKeepData changes all that a project is made of while it has nodes: what
+// can stay stays, under its id, and what can't is refused with its number.
+func TestChangesKeepData(t *testing.T) {
+	c := newConsole(t)
+	shop := c.shop("shop")
+	p, m := shop["project"], shop["model"]
+	same := func(name string, got any) {
+		t.Helper()
+		if got != shop[name] {
+			t.Errorf("%s has another id: %v", name, got)
+		}
+	}
+	shows := func(text, want string) {
+		t.Helper()
+		got, err := json.Marshal(c.data(p, text))
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	c.data(p, `mutation { createUser(posts: [{title: "1", states: [DRAFT]}, {title: "2", states: [PUBLIC]}]) { id } }`)
+
+	renamed := c.do("updateModel", in{"id": m, "name": "Article", "description": "long"})
+	same("model", c.id(renamed, "modelEdge.node.id"))
+	if c.id(renamed, "model.namePlural") != "Articles" || c.id(renamed, "model.description") != "long" || dig(t, renamed, "model.itemCount") != float64(2) {
+		t.Error(renamed)
+	}
+	same("field", c.id(c.do("updateField", in{"id": shop["field"], "name": "headline"}), "field.id"))
+	shows(`{ allArticles(orderBy: headline_ASC) { headline author { id } } }`, `{"allArticles":[{"author":{"id":"`+c.user(p)+`"},"headline":"1"},{"author":{"id":"`+c.user(p)+`"},"headline":"2"}]}`)
+
+	c.fails("updateField", in{"id": shop["field"], "typeIdentifier": "Int"}, 2051, "")
+	c.fails("updateField", in{"id": shop["field"], "typeIdentifier": "Int", "migrationValue": "7"}, 3010, "")
+	same("field", c.id(c.do("updateField", in{"id": shop["field"], "typeIdentifier": "Int", "isUnique": false, "migrationValue": "7"}), "field.id"))
+	shows(`{ allArticles { headline } }`, `{"allArticles":[{"headline":7},{"headline":7}]}`)
+	c.fails("updateField", in{"id": shop["field"], "isUnique": true}, 2024, "")
+
+	note := in{"modelId": m, "name": "note", "typeIdentifier": "String", "isRequired": true, "isList": false, "isUnique": false}
+	c.fails("addField", note, 2007, "")
+	note["migrationValue"] = "none"
+	added := c.id(c.do("addField", note), "field.id")
+	shows(`{ allArticles { note } }`, `{"allArticles":[{"note":"none"},{"note":"none"}]}`)
+
+	c.fails("updateEnum", in{"enumId": shop["enum"], "values": []string{"PUBLIC"}}, 2022, "")
+	same("enum", c.id(c.do("updateEnum", in{"enumId": shop["enum"], "name": "Mode", "values": []string{"PUBLIC", "DRAFT", "GONE"}}), "enumEdge.node.id"))
+	shows(`{ allArticles(orderBy: id_ASC) { states } }`, `{"allArticles":[{"states":["DRAFT"]},{"states":["PUBLIC"]}]}`)
+	c.fails("deleteEnum", in{"enumId": shop["enum"]}, 2044, "states")
+
+	c.fails("updateRelation", in{"id": shop["relation"], "leftModelId": m}, 2014, "")
+	many := c.do("updateRelation", in{"id": shop["relation"], "name": "Authors", "fieldOnRightModelName": "authors", "fieldOnRightModelIsList": true})
+	same("relation", c.id(many, "relationEdge.node.id"))
+	same("relationField", c.id(many, "fieldOnRightModelEdge.node.id"))
+	shows(`{ allArticles { authors { id } } }`, `{"allArticles":[{"authors":[{"id":"`+c.user(p)+`"}]},{"authors":[{"id":"`+c.user(p)+`"}]}]}`)
+	c.fails("addRelation", in{"projectId": p, "name": "Owns", "leftModelId": shop["user"], "rightModelId": m, "fieldOnLeftModelName": "owned", "fieldOnRightModelName": "owner",
+		"fieldOnLeftModelIsList": true, "fieldOnRightModelIsList": false, "fieldOnRightModelIsRequired": true}, 2052, "")
+
+	if got := c.do("deleteField", in{"fieldId": shop["enumField"]}); c.id(got, "deletedId") != shop["enumField"] || c.id(got, "model.id") != m {
+		t.Error(got)
+	}
+	if got := c.do("deleteEnum", in{"enumId": shop["enum"]}); c.id(got, "deletedId") != shop["enum"] || c.id(got, "enum.name") != "Mode" {
+		t.Error(got)
+	}
+	for _, name := range []string{"model", "field", "relation", "relationField", "permission", "relationPermission", "hook", "subscription"} {
+		if c.node(shop[name]) == nil {
+			t.Errorf("%s is not found any more", name)
+		}
+	}
+	gone := c.do("deleteModel", in{"modelId": m})
+	if left := dig(t, gone, "deletedRelationFieldIds").([]any); len(left) != 1 || len(dig(t, gone, "modelConnection.edges").([]any)) != 2 {
+		t.Error(gone)
+	}
+	for _, id := range []string{m, shop["field"], added, shop["relation"], shop["permission"], shop["relationPermission"], shop["hook"], shop["subscription"]} {
+		if got := c.node(id); got != nil {
+			t.Errorf("%v is still there", got)
+		}
+	}
+	if c.node(shop["resolver"]) == nil {
+		t.Error("a function of no type is gone")
+	}
+	c.data(p, `mutation { createUser { id } }`)
+	reset := c.do("resetProjectSchema", in{"projectId": p})
+	if c.id(reset, "project.schema") != c.id(c.do("addProject", in{"name": "fresh"}), "project.schema") {
+		t.Error(reset)
+	}
+}
+
+// user is the id of a project's only user.
+func (c *console) user(project string) string {
+	return c.id(c.data(project, `{ allUsers { id } }`), "allUsers.0.id")
+}
+
+// TestRelationsOfTheConsole removes and moves relations.
+func TestRelationsOfTheConsole(t *testing.T) {
+	c := newConsole(t)
+	shop := c.shop("shop")
+	files := c.id(c.ask(`{ viewer { modelByName(projectName: "shop", modelName: "File") { id } } }`, nil), "data.viewer.modelByName.id")
+	moved := c.do("updateRelation", in{"id": shop["relation"], "leftModelId": files, "fieldOnLeftModelName": "pages"})
+	if got := []string{c.id(moved, "relation.id"), c.id(moved, "leftModel.name"), c.id(moved, "fieldOnLeftModelEdge.node.name")}; !slices.Equal(got, []string{shop["relation"], "File", "pages"}) {
+		t.Error(moved)
+	}
+	if got := c.do("deleteRelation", in{"relationId": shop["relation"]}); c.id(got, "deletedId") != shop["relation"] || len(dig(t, got, "relationConnection.edges").([]any)) != 0 {
+		t.Error(got)
+	}
+	c.fails("deleteField", in{"fieldId": shop["relationField"]}, 4003, "")
 }
