@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,10 +26,18 @@ import (
 	"icehouse/controlplane/store/sqlitestore"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
+	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := testbed.Main(m)
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 const (
 	secret = "a secret of sixteen bytes"

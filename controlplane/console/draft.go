@@ -50,12 +50,7 @@ type Relation struct {
 	Name        string
 	description *string
 	id, was     string
-	ends        [2]end // left and right, which are the same for one field of a self relation
-}
-
-type end struct {
-	typ   *Type
-	field *Field
+	ends        [2]End // left and right, which are the same for one field of a self relation
 }
 
 // Enum is an enum of a draft.
@@ -99,9 +94,9 @@ func newDraft(s *elements.Snapshot, edges func(*datamodel.Relation) (bool, error
 			}
 			if f.IsRelation() {
 				field.Relation = relations[f.Relation]
-				field.Relation.ends[f.Side] = end{typ, field}
+				field.Relation.ends[f.Side] = End{typ, field}
 				if f.Relation.SameField() {
-					field.Relation.ends = [2]end{{typ, field}, {typ, field}}
+					field.Relation.ends = [2]End{{typ, field}, {typ, field}}
 				}
 			}
 			typ.Fields = append(typ.Fields, field)

@@ -83,16 +83,22 @@ func (f fixture) typ(name string) *Type {
 	return t
 }
 
-func (f fixture) fieldOf(typ, name string) (*Type, *Field) {
-	t, one, err := f.Field(f.Before.FieldID(f.Before.Model.Type(typ).Field(name)))
+func (f fixture) fieldOf(typ, name string) End {
+	e, err := f.Field(f.Before.FieldID(f.Before.Model.Type(typ).Field(name)))
 	f.must(err)
-	return t, one
+	return e
 }
 
 func (f fixture) rel(name string) *Relation {
 	r, err := f.Relation(f.Before.RelationID(f.Before.Model.Relation(name)))
 	f.must(err)
 	return r
+}
+
+func (f fixture) function(name string, sort Is) *definition.Function {
+	one, err := f.Function(f.Before.FunctionID(name), sort)
+	f.must(err)
+	return one
 }
 
 func (f fixture) state() *Enum {
@@ -197,20 +203,20 @@ func TestEdits(t *testing.T) {
 		},
 		"another name for a field": {
 			func(f fixture) error {
-				typ, field := f.fieldOf("Post", "title")
-				return f.UpdateField(typ, field, FieldChange{Name: ptr("headline"), Description: ptr("big letters")})
+				e := f.fieldOf("Post", "title")
+				return f.UpdateField(e, FieldChange{Name: ptr("headline"), Description: ptr("big letters")})
 			},
 			[]string{"RenameField"}, []string{`  headline: String! @defaultValue(value: "new") @rename(oldName: "title")`}, []string{"  - headline", "  - state"}, "title",
 		},
 		"another type for a field": {
 			func(f fixture) error {
-				typ, field := f.fieldOf("Post", "title")
-				return f.UpdateField(typ, field, FieldChange{Type: ptr("Int"), Unique: ptr(true), Required: ptr(false), Migration: ptr("1")})
+				e := f.fieldOf("Post", "title")
+				return f.UpdateField(e, FieldChange{Type: ptr("Int"), Unique: ptr(true), Required: ptr(false), Migration: ptr("1")})
 			},
 			[]string{"ChangeField"}, []string{`  title: Int @isUnique @migrationValue(value: "1")`}, nil, "x",
 		},
 		"no field": {
-			func(f fixture) error { typ, field := f.fieldOf("Post", "state"); return f.RemoveField(typ, field) },
+			func(f fixture) error { e := f.fieldOf("Post", "state"); return f.RemoveField(e) },
 			[]string{"RemoveField"}, []string{"  title: String! @defaultValue(value: \"new\")"}, []string{"  - title"}, "- state",
 		},
 		"a relation": {
@@ -299,13 +305,12 @@ func TestEdits(t *testing.T) {
 		},
 		"another name for a function": {
 			func(f fixture) error {
-				_, err := f.UpdateFunction(f.Before.FunctionID("greet"), IsResolver, FunctionChange{Name: ptr("hello")})
-				return err
+				return f.UpdateFunction(f.function("greet", IsResolver), FunctionChange{Name: ptr("hello")})
 			},
 			nil, nil, []string{"  hello:", "    schema: ./src/hello.graphql", "        src: ./src/hello.js"}, "greet",
 		},
 		"no function": {
-			func(f fixture) error { return f.RemoveFunction(f.Before.FunctionID("check")) },
+			func(f fixture) error { f.RemoveFunction(f.function("check", IsAny)); return nil },
 			nil, nil, []string{"  mail:"}, "check",
 		},
 		"nothing but the system": {
@@ -356,12 +361,11 @@ func TestIdentity(t *testing.T) {
 		"end": b.FieldID(b.Model.Type("Post").Field("author")), "enum": b.EnumID(b.Model.Enum("State")), "function": b.FunctionID("greet"),
 	}
 	f.must(f.UpdateType(f.typ("Post"), ptr("Article"), nil))
-	typ, field := f.fieldOf("Post", "title")
-	f.must(f.UpdateField(typ, field, FieldChange{Name: ptr("headline"), Type: ptr("Int")}))
+	e := f.fieldOf("Post", "title")
+	f.must(f.UpdateField(e, FieldChange{Name: ptr("headline"), Type: ptr("Int")}))
 	f.must(f.UpdateRelation(f.rel("Wrote"), RelationChange{Name: ptr("Authors"), Fields: [2]*string{ptr("writers")}, List: [2]*bool{ptr(true)}, Required: [2]*bool{ptr(false)}}))
 	f.must(f.UpdateEnum(f.state(), ptr("Mode"), nil, nil))
-	_, err := f.UpdateFunction(ids["function"], IsResolver, FunctionChange{Name: ptr("hello")})
-	f.must(err)
+	f.must(f.UpdateFunction(f.function("greet", IsResolver), FunctionChange{Name: ptr("hello")}))
 	def := f.definition()
 	parsed, problems := datamodel.Parse(def.SDL)
 	if len(problems) > 0 {
@@ -391,12 +395,12 @@ func TestRefusals(t *testing.T) {
 		edit func(f fixture) error
 	}{
 		"no such type":     {4001, func(f fixture) error { _, err := f.Type("nobody"); return err }},
-		"no such field":    {4003, func(f fixture) error { _, _, err := f.Field("nobody"); return err }},
+		"no such field":    {4003, func(f fixture) error { _, err := f.Field("nobody"); return err }},
 		"no such relation": {4022, func(f fixture) error { _, err := f.Relation("nobody"); return err }},
 		"no such enum":     {4037, func(f fixture) error { _, err := f.Enum("nobody"); return err }},
-		"no such function": {4038, func(f fixture) error { return f.RemoveFunction("nobody") }},
+		"no such function": {4038, func(f fixture) error { _, err := f.Function("nobody", IsAny); return err }},
 		"a function of another sort": {4038, func(f fixture) error {
-			_, err := f.UpdateFunction(f.Before.FunctionID("greet"), IsHook, FunctionChange{})
+			_, err := f.Function(f.Before.FunctionID("greet"), IsHook)
 			return err
 		}},
 		"no such permission":          {4005, func(f fixture) error { return f.RemovePermission("nobody", elements.ModelPermission) }},
@@ -408,17 +412,17 @@ func TestRefusals(t *testing.T) {
 		}},
 		"rename User":   {2050, func(f fixture) error { return f.UpdateType(f.typ("User"), ptr("Human"), nil) }},
 		"remove File":   {4018, func(f fixture) error { _, err := f.RemoveType(f.typ("File")); return err }},
-		"change id":     {4016, func(f fixture) error { a, b := f.fieldOf("Post", "id"); return f.UpdateField(a, b, FieldChange{}) }},
-		"change url":    {4016, func(f fixture) error { a, b := f.fieldOf("File", "url"); return f.UpdateField(a, b, FieldChange{}) }},
-		"remove id":     {4017, func(f fixture) error { a, b := f.fieldOf("Post", "id"); return f.RemoveField(a, b) }},
-		"remove an end": {4025, func(f fixture) error { a, b := f.fieldOf("Post", "author"); return f.RemoveField(a, b) }},
+		"change id":     {4016, func(f fixture) error { e := f.fieldOf("Post", "id"); return f.UpdateField(e, FieldChange{}) }},
+		"change url":    {4016, func(f fixture) error { e := f.fieldOf("File", "url"); return f.UpdateField(e, FieldChange{}) }},
+		"remove id":     {4017, func(f fixture) error { e := f.fieldOf("Post", "id"); return f.RemoveField(e) }},
+		"remove an end": {4025, func(f fixture) error { e := f.fieldOf("Post", "author"); return f.RemoveField(e) }},
 		"a default for an end": {4020, func(f fixture) error {
-			a, b := f.fieldOf("Post", "author")
-			return f.UpdateField(a, b, FieldChange{Default: ptr("x")})
+			e := f.fieldOf("Post", "author")
+			return f.UpdateField(e, FieldChange{Default: ptr("x")})
 		}},
 		"a required list": {2043, func(f fixture) error {
-			a, b := f.fieldOf("Post", "author")
-			return f.UpdateField(a, b, FieldChange{List: ptr(true)})
+			e := f.fieldOf("Post", "author")
+			return f.UpdateField(e, FieldChange{List: ptr(true)})
 		}},
 		"no enum for an enum field": {2045, func(f fixture) error {
 			_, err := f.AddField(f.typ("User"), FieldChange{Name: ptr("e"), Type: ptr("Enum")})
@@ -466,16 +470,13 @@ func TestRefusals(t *testing.T) {
 			return err
 		}},
 		"a bad name for a function": {2060, func(f fixture) error {
-			_, err := f.AddFunction(definition.Resolver, FunctionChange{Name: ptr("a b")})
-			return err
+			return f.AddFunction(definition.Resolver, FunctionChange{Name: ptr("a b")})
 		}},
 		"bad headers": {4049, func(f fixture) error {
-			_, err := f.AddFunction(definition.Resolver, FunctionChange{Name: ptr("a"), Type: ptr("WEBHOOK"), URL: ptr("https://example.org"), Headers: ptr(`["a"]`)})
-			return err
+			return f.AddFunction(definition.Resolver, FunctionChange{Name: ptr("a"), Type: ptr("WEBHOOK"), URL: ptr("https://example.org"), Headers: ptr(`["a"]`)})
 		}},
 		"no code": {0, func(f fixture) error {
-			_, err := f.AddFunction(definition.Resolver, FunctionChange{Name: ptr("a"), Type: ptr("AUTH0")})
-			return err
+			return f.AddFunction(definition.Resolver, FunctionChange{Name: ptr("a"), Type: ptr("AUTH0")})
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

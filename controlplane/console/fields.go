@@ -8,18 +8,24 @@ import (
 	"icehouse/controlplane/problem"
 )
 
-// Field finds a field and its type by its id; 4003.
-func (d *Draft) Field(id string) (*Type, *Field, error) {
+// End is a field with its type; of a relation one of its two ends.
+type End struct {
+	Type  *Type
+	Field *Field
+}
+
+// Field finds a field by its id; 4003.
+func (d *Draft) Field(id string) (End, error) {
 	if f := d.Before.Field(id); f != nil {
 		for _, t := range d.Types {
 			for _, one := range t.Fields {
 				if t.was == f.Type.Name && one.was == f.Name {
-					return t, one, nil
+					return End{t, one}, nil
 				}
 			}
 		}
 	}
-	return nil, nil, problem.NoField(id)
+	return End{}, problem.NoField(id)
 }
 
 // FieldChange is what is said about a field; nil is not said.
@@ -30,30 +36,32 @@ type FieldChange struct {
 }
 
 // AddField adds a scalar or enum field.
-func (d *Draft) AddField(t *Type, c FieldChange) (*Field, error) {
+func (d *Draft) AddField(t *Type, c FieldChange) (End, error) {
 	f := &Field{}
 	t.Fields = append(t.Fields, f)
-	return f, d.change(t, f, c)
+	return End{t, f}, d.change(End{t, f}, c)
 }
 
 // UpdateField changes a field; of a relation's its name, whether it is a list and
 // whether it is required.
-func (d *Draft) UpdateField(t *Type, f *Field, c FieldChange) error {
+func (d *Draft) UpdateField(e End, c FieldChange) error {
+	t, f := e.Type, e.Field
 	if f.system || elements.IsSystemField(t.Name, f.Name) {
 		return problem.New(4016, "The field '%s' of the model '%s' is a system field and cannot be changed.", f.Name, t.Name)
 	}
-	keep(&f.id, func() string { return d.fieldID(end{t, f}) })
+	keep(&f.id, func() string { return d.fieldID(e) })
 	if f.Relation != nil {
-		return d.changeEnd(t, f, c)
+		return d.changeEnd(e, c)
 	}
-	return d.change(t, f, c)
+	return d.change(e, c)
 }
 
-func (d *Draft) changeEnd(t *Type, f *Field, c FieldChange) error {
+func (d *Draft) changeEnd(e End, c FieldChange) error {
+	f := e.Field
 	if c.Type != nil && *c.Type != elements.RelationType || c.EnumID != nil || c.Default != nil || c.Migration != nil || c.Unique != nil && *c.Unique {
 		return problem.New(4020, "The field '%s' belongs to a relation: it has no value of its own.", f.Name)
 	}
-	d.describe(t, f, c)
+	d.describe(e, c)
 	set(&f.List, c.List)
 	set(&f.Required, c.Required)
 	r := f.Relation
@@ -62,7 +70,8 @@ func (d *Draft) changeEnd(t *Type, f *Field, c FieldChange) error {
 }
 
 // describe sets name and description.
-func (d *Draft) describe(t *Type, f *Field, c FieldChange) {
+func (d *Draft) describe(e End, c FieldChange) {
+	t, f := e.Type, e.Field
 	if c.Name != nil && *c.Name != f.Name {
 		d.renameInPermissions(t.Name, func(fields []string) []string {
 			for i := range fields {
@@ -79,8 +88,9 @@ func (d *Draft) describe(t *Type, f *Field, c FieldChange) {
 	}
 }
 
-func (d *Draft) change(t *Type, f *Field, c FieldChange) error {
-	d.describe(t, f, c)
+func (d *Draft) change(e End, c FieldChange) error {
+	f := e.Field
+	d.describe(e, c)
 	set(&f.List, c.List)
 	set(&f.Required, c.Required)
 	set(&f.Unique, c.Unique)
@@ -98,7 +108,7 @@ func (d *Draft) change(t *Type, f *Field, c FieldChange) error {
 		f.Default = c.Default
 	}
 	f.Migration = c.Migration
-	return t.checkField(f)
+	return e.Type.checkField(f)
 }
 
 // checkField refuses bad names and those of other fields.
@@ -146,18 +156,19 @@ func (d *Draft) typeName(c FieldChange) (string, error) {
 }
 
 // RemoveField removes a scalar or enum field.
-func (d *Draft) RemoveField(t *Type, f *Field) error {
+func (d *Draft) RemoveField(e End) error {
+	t, f := e.Type, e.Field
 	switch {
 	case f.system || elements.IsSystemField(t.Name, f.Name):
 		return problem.New(4017, "The field '%s' of the model '%s' is a system field and cannot be removed.", f.Name, t.Name)
 	case f.Relation != nil:
 		return problem.New(4025, "The field '%s' belongs to the relation '%s' and cannot be removed alone.", f.Name, f.Relation.Name)
 	}
-	d.dropField(t, f)
+	d.dropField(e)
 	return nil
 }
 
-func (d *Draft) dropField(t *Type, f *Field) {
-	t.Fields = slices.DeleteFunc(t.Fields, func(one *Field) bool { return one == f })
-	d.forgetField(t.Name, f.Name)
+func (d *Draft) dropField(e End) {
+	e.Type.Fields = slices.DeleteFunc(e.Type.Fields, func(one *Field) bool { return one == e.Field })
+	d.forgetField(e.Type.Name, e.Field.Name)
 }

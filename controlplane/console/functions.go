@@ -36,8 +36,8 @@ var (
 	IsAny          Is = func(definition.Kind) bool { return true }
 )
 
-// function finds a function by its id; 4038.
-func (d *Draft) function(id string, sort Is) (*definition.Function, error) {
+// Function finds a function of a sort by its id; 4038.
+func (d *Draft) Function(id string, sort Is) (*definition.Function, error) {
 	if f := d.Before.Function(id); f != nil && sort(f.Kind) {
 		for i := range d.Functions {
 			if d.Functions[i].Name == f.Name {
@@ -49,39 +49,29 @@ func (d *Draft) function(id string, sort Is) (*definition.Function, error) {
 }
 
 // AddFunction adds a function; its name is its identity from then on.
-func (d *Draft) AddFunction(kind definition.Kind, c FunctionChange) (name string, err error) {
+func (d *Draft) AddFunction(kind definition.Kind, c FunctionChange) error {
 	f := definition.Function{Kind: kind, Enabled: true}
 	if err := d.changeFunction(&f, c); err != nil {
-		return "", err
+		return err
 	}
 	d.Functions = append(d.Functions, f)
-	return f.Name, nil
+	return nil
 }
 
-// UpdateFunction changes a function and returns its name.
-func (d *Draft) UpdateFunction(id string, sort Is, c FunctionChange) (name string, err error) {
-	f, err := d.function(id, sort)
-	if err != nil {
-		return "", err
-	}
+// UpdateFunction changes a function.
+func (d *Draft) UpdateFunction(f *definition.Function, c FunctionChange) error {
+	id := d.Before.FunctionID(f.Name)
 	delete(d.ids, elements.FunctionKey(f.Name))
-	changed := *f
-	if err := d.changeFunction(&changed, c); err != nil {
-		return "", err
+	if err := d.changeFunction(f, c); err != nil {
+		return err
 	}
-	*f = changed
 	d.ids[elements.FunctionKey(f.Name)] = id
-	return f.Name, nil
+	return nil
 }
 
 // RemoveFunction removes a function.
-func (d *Draft) RemoveFunction(id string) error {
-	f, err := d.function(id, IsAny)
-	if err != nil {
-		return err
-	}
+func (d *Draft) RemoveFunction(f *definition.Function) {
 	d.dropFunctions(func(one *definition.Function) bool { return one == f })
-	return nil
 }
 
 func (d *Draft) dropFunctions(gone func(*definition.Function) bool) {

@@ -90,13 +90,13 @@ func (d *Draft) RemoveType(t *Type) (fields []string, err error) {
 	}
 	for _, r := range slices.Clone(d.Relations) {
 		for i, e := range r.ends {
-			if e.typ == t {
-				if other := r.ends[1-i]; other.typ != t {
+			if e.Type == t {
+				if other := r.ends[1-i]; other.Type != t {
 					fields = append(fields, d.fieldID(other))
 				}
 			}
 		}
-		if r.ends[0].typ == t || r.ends[1].typ == t {
+		if r.ends[0].Type == t || r.ends[1].Type == t {
 			d.RemoveRelation(r)
 		}
 	}
@@ -105,8 +105,8 @@ func (d *Draft) RemoveType(t *Type) (fields []string, err error) {
 	return fields, nil
 }
 
-func (d *Draft) fieldID(e end) string {
-	return d.Before.FieldID(d.Before.Model.Type(e.typ.was).Field(e.field.was))
+func (d *Draft) fieldID(e End) string {
+	return d.Before.FieldID(d.Before.Model.Type(e.Type.was).Field(e.Field.was))
 }
 
 // Enum finds an enum by its id; 4037.
@@ -191,7 +191,7 @@ func (d *Draft) Reset() error {
 		}
 		for _, f := range slices.Clone(t.Fields) {
 			if !f.system && !elements.IsSystemField(t.Name, f.Name) {
-				d.dropField(t, f)
+				d.dropField(End{t, f})
 			}
 		}
 	}

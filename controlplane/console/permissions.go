@@ -18,7 +18,6 @@ type PermissionChange struct {
 	Disconnect      *bool   // of a relation
 	UserType, Rule  *string
 	RuleName, Query *string
-	Webhook         *string
 	FieldIDs        []string // of a type; nil is not said
 	Whole           *bool    // of a type: all fields
 	Description     *string
@@ -143,14 +142,14 @@ func (d *Draft) changeFields(p *definition.Permission, target string, c Permissi
 		p.Fields = []string{}
 	}
 	for _, id := range c.FieldIDs {
-		t, f, err := d.Field(id)
+		e, err := d.Field(id)
 		if err != nil {
 			return err
 		}
-		if t.Name != target {
-			return problem.New(4014, "Field with the name '%s' does not exist on the model '%s'", f.Name, target)
+		if e.Type.Name != target {
+			return problem.New(4014, "Field with the name '%s' does not exist on the model '%s'", e.Field.Name, target)
 		}
-		p.Fields = append(p.Fields, f.Name)
+		p.Fields = append(p.Fields, e.Field.Name)
 	}
 	return nil
 }
@@ -165,10 +164,10 @@ func (d *Draft) changeRule(p *definition.Permission, c PermissionChange) error {
 	case "WEBHOOK":
 		return problem.New(2066, "Permissions that ask a webhook are not part of this version of Icehouse. Use a permission query.")
 	case "NONE":
-		p.Query, p.QueryName, p.QueryPath, p.Rule = "", "", "", ""
+		p.Query, p.QueryName, p.QueryPath, p.RuleName = "", "", "", ""
 		return nil
 	}
-	set(&p.Rule, c.RuleName)
+	set(&p.RuleName, c.RuleName)
 	if c.Query != nil {
 		p.Query, p.QueryName, p.QueryPath = *c.Query, "", ""
 	}

@@ -64,7 +64,7 @@ func (d *Draft) connect(r *Relation, c RelationChange) error {
 		}
 		f := &Field{Name: *c.Fields[i], Of: types[1-i].Name, List: is(c.List[i]), Required: is(c.Required[i]), Relation: r}
 		t.Fields = append(t.Fields, f)
-		r.ends[i] = end{t, f}
+		r.ends[i] = End{t, f}
 	}
 	return d.checkRelation(r)
 }
@@ -75,10 +75,10 @@ func is(b *bool) bool { return b != nil && *b }
 // be empty.
 func (d *Draft) checkRelation(r *Relation) error {
 	for _, e := range r.ends {
-		if e.field.List && e.field.Required {
-			return problem.New(2043, "The field '%s' is a list and cannot be required.", e.field.Name)
+		if e.Field.List && e.Field.Required {
+			return problem.New(2043, "The field '%s' is a list and cannot be required.", e.Field.Name)
 		}
-		if err := e.typ.checkField(e.field); err != nil {
+		if err := e.Type.checkField(e.Field); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ func (d *Draft) UpdateRelation(r *Relation, c RelationChange) error {
 	before := d.Before.Model.Relation(r.was)
 	keep(&r.id, func() string { return d.Before.RelationID(before) })
 	for _, e := range r.ends {
-		keep(&e.field.id, func() string { return d.fieldID(e) })
+		keep(&e.Field.id, func() string { return d.fieldID(e) })
 	}
 	if c.Description != nil {
 		r.description = c.Description
@@ -106,9 +106,9 @@ func (d *Draft) UpdateRelation(r *Relation, c RelationChange) error {
 		return d.move(r, c)
 	}
 	for i, e := range r.ends {
-		d.describe(e.typ, e.field, FieldChange{Name: c.Fields[i]})
-		set(&e.field.List, c.List[i])
-		set(&e.field.Required, c.Required[i])
+		d.describe(e, FieldChange{Name: c.Fields[i]})
+		set(&e.Field.List, c.List[i])
+		set(&e.Field.Required, c.Required[i])
 	}
 	if c.Name != nil {
 		d.retarget(r.Name, *c.Name, true)
@@ -127,7 +127,7 @@ func (d *Draft) moves(r *Relation, c RelationChange) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if t != r.ends[i].typ {
+		if t != r.ends[i].Type {
 			return true, nil
 		}
 	}
@@ -144,21 +144,21 @@ func (d *Draft) move(r *Relation, c RelationChange) error {
 		return problem.New(2014, "The relation '%s' connects nodes. Its models cannot be changed.", r.Name)
 	}
 	for i, e := range r.ends {
-		id := d.Before.TypeID(d.Before.Model.Type(e.typ.was))
-		for at, value := range map[**string]string{&c.Models[i]: id, &c.Fields[i]: e.field.Name} {
+		id := d.Before.TypeID(d.Before.Model.Type(e.Type.was))
+		for at, value := range map[**string]string{&c.Models[i]: id, &c.Fields[i]: e.Field.Name} {
 			if *at == nil {
 				*at = &value
 			}
 		}
 		if c.List[i] == nil {
-			c.List[i] = &e.field.List
+			c.List[i] = &e.Field.List
 		}
 		if c.Required[i] == nil {
-			c.Required[i] = &e.field.Required
+			c.Required[i] = &e.Field.Required
 		}
 	}
 	for _, e := range r.ends {
-		d.dropField(e.typ, e.field)
+		d.dropField(e)
 	}
 	if c.Name != nil {
 		d.retarget(r.Name, *c.Name, true)
@@ -169,7 +169,7 @@ func (d *Draft) move(r *Relation, c RelationChange) error {
 // RemoveRelation removes a relation with its fields and permissions.
 func (d *Draft) RemoveRelation(r *Relation) {
 	for _, e := range r.ends {
-		d.dropField(e.typ, e.field)
+		d.dropField(e)
 	}
 	d.Relations = slices.DeleteFunc(d.Relations, func(one *Relation) bool { return one == r })
 	d.forget(r.Name, true)

@@ -108,7 +108,7 @@ type Permission struct {
 	ID          string `json:"id,omitempty"`
 	Description string `json:"description,omitempty"`
 	Disabled    bool   `json:"disabled,omitempty"` // kept, and allows nothing
-	Rule        string `json:"rule,omitempty"`     // what the query is called there
+	RuleName    string `json:"ruleName,omitempty"` // what the query is called there
 }
 
 // Wildcard says that the permission opens everything to everyone.
@@ -269,3 +269,13 @@ func (d *Definition) withoutURLs() *Definition {
 
 // Runs says that the function is of a kind that is more than accepted (LQ-1).
 func (f *Function) Runs() bool { return f.Kind != HTTPRequest && f.Kind != HTTPResponse }
+
+// Function finds a function by its name, or is nil.
+func (d *Definition) Function(name string) *Function {
+	for i := range d.Functions {
+		if d.Functions[i].Name == name {
+			return &d.Functions[i]
+		}
+	}
+	return nil
+}

@@ -28,12 +28,12 @@ func (c crm) information() any {
 }
 
 func (r resolvers) bills(a *API) {
-	id := map[string]any{}
+	unknown := map[string]any{}
 	r["CrmSystemBridge"] = fields{
 		"id":               value(func(c crm) any { return c.ID }),
 		"information":      value(crm.information),
-		"onboardingStatus": value(func(crm) any { return id }), // no tutorial is kept
-		"guideStatus":      value(func(crm) any { return id }),
+		"onboardingStatus": value(func(crm) any { return unknown }), // no tutorial is kept
+		"guideStatus":      value(func(crm) any { return unknown }),
 		"customer":         value(func(c crm) any { return c }),
 	}
 	r["CrmCustomer"] = fields{

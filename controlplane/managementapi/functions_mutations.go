@@ -31,44 +31,32 @@ func (a *API) functionMutations(m mutations) {
 		"ServerSideSubscriptionFunction":  {console.IsSubscription, definition.Subscription},
 		"SchemaExtensionFunction":         {console.IsResolver, definition.Resolver},
 	} {
+		answer := func(at part, name string, err error) (payload, error) {
+			return at.answer(err, func() payload { return payload{"function": at.function(*at.snap.Definition.Function(name))} })
+		}
 		m["add"+name] = func(ctx context.Context, in input) (payload, error) {
 			at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) error {
-				_, err := d.AddFunction(sort.kind, functionChange(in))
-				return err
+				return d.AddFunction(sort.kind, functionChange(in))
 			})
-			if err != nil {
-				return nil, err
-			}
-			return at.functionAnswer(in.text("name")), nil
+			return answer(at, in.text("name"), err)
 		}
 		m["update"+name] = func(ctx context.Context, in input) (payload, error) {
-			id, named := in.text("functionId"), ""
-			at, err := editOf[functionNode](ctx, a, id, problem.NoFunction, func(d *console.Draft) (err error) {
-				named, err = d.UpdateFunction(id, sort.is, functionChange(in))
-				return err
+			find := func(d *console.Draft, id string) (*definition.Function, error) { return d.Function(id, sort.is) }
+			at, f, err := editOf[functionNode](ctx, a, in.text("functionId"), problem.NoFunction, find, func(d *console.Draft, f *definition.Function) error {
+				return d.UpdateFunction(f, functionChange(in))
 			})
 			if err != nil {
 				return nil, err
 			}
-			return at.functionAnswer(named), nil
+			return answer(at, f.Name, nil)
 		}
 	}
 	m["deleteFunction"] = func(ctx context.Context, in input) (payload, error) {
-		id := in.text("functionId")
-		at, err := editOf[functionNode](ctx, a, id, problem.NoFunction, func(d *console.Draft) error { return d.RemoveFunction(id) })
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"deletedId": id}), nil
+		find := func(d *console.Draft, id string) (*definition.Function, error) { return d.Function(id, console.IsAny) }
+		at, _, err := editOf[functionNode](ctx, a, in.text("functionId"), problem.NoFunction, find, func(d *console.Draft, f *definition.Function) error {
+			d.RemoveFunction(f)
+			return nil
+		})
+		return at.answer(err, deleted(in.text("functionId")))
 	}
-}
-
-func (p part) functionAnswer(name string) payload {
-	out := p.answer(nil)
-	for _, f := range running(p.snap) {
-		if f.Name == name {
-			out["function"] = p.function(f)
-		}
-	}
-	return out
 }

@@ -2,12 +2,10 @@ package managementapi
 
 import (
 	"context"
-	"maps"
 
 	"icehouse/controlplane/console"
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/problem"
-	"icehouse/controlplane/store"
 )
 
 // edit changes a project of the console and opens what serves then.
@@ -17,10 +15,6 @@ func (a *API) edit(ctx context.Context, idOrAlias string, change func(*console.D
 		return part{}, err
 	}
 	p, err := a.Console.Edit(ctx, c, idOrAlias, change)
-	return a.opened(ctx, p, err)
-}
-
-func (a *API) opened(ctx context.Context, p store.Project, err error) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
@@ -29,13 +23,22 @@ func (a *API) opened(ctx context.Context, p store.Project, err error) (part, err
 	return part{project: node, snap: snap}, err
 }
 
-// editOf changes the project that has an element.
-func editOf[N element](ctx context.Context, a *API, id string, missing func(string) error, change func(*console.Draft) error) (part, error) {
+// editOf changes the project that has an element of the type N. find finds the element in the
+// draft, change changes it; edited is what it was changed to.
+func editOf[N element, E any](ctx context.Context, a *API, id string, missing func(string) error,
+	find func(*console.Draft, string) (E, error), change func(*console.Draft, E) error,
+) (at part, edited E, err error) {
 	node, err := with[N](ctx, a, id, missing)
 	if err != nil {
-		return part{}, err
+		return at, edited, err
 	}
-	return a.edit(ctx, projectOf(node), change)
+	at, err = a.edit(ctx, projectOf(node), func(d *console.Draft) (err error) {
+		if edited, err = find(d, id); err != nil {
+			return err
+		}
+		return change(d, edited)
+	})
+	return at, edited, err
 }
 
 // projectOf is the id of the project that has an element.
@@ -45,13 +48,21 @@ func projectOf(e element) string {
 
 func (p part) in() *projectNode { return p.project }
 
-// answer is a payload with the project.
-func (p part) answer(more payload) payload {
-	if more == nil {
-		more = payload{}
+// answer is the payload of an edit, unless it failed: the project, and more.
+func (p part) answer(err error, more func() payload) (payload, error) {
+	if err != nil {
+		return nil, err
 	}
-	more["project"] = p.project
-	return more
+	out := payload{}
+	if more != nil {
+		out = more()
+	}
+	out["project"] = p.project
+	return out, nil
+}
+
+func deleted(id string) func() payload {
+	return func() payload { return payload{"deletedId": id} }
 }
 
 func (p part) modelNamed(name string) modelNode { return p.model(p.snap.Model.Type(name)) }
@@ -66,50 +77,37 @@ func (a *API) dataModelMutations(m mutations) {
 }
 
 func (a *API) modelMutations(m mutations) {
+	answer := func(at part, name string, err error) (payload, error) {
+		return at.answer(err, func() payload { return payload{"model": at.modelNamed(name)} })
+	}
+	edit := func(ctx context.Context, id string, change func(*console.Draft, *console.Type) error) (part, *console.Type, error) {
+		return editOf[modelNode](ctx, a, id, problem.NoModel, (*console.Draft).Type, change)
+	}
 	m["addModel"] = func(ctx context.Context, in input) (payload, error) {
 		at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) error {
 			_, err := d.AddType(in.text("modelName"), optional[string](in, "description"))
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"model": at.modelNamed(in.text("modelName"))}), nil
-	}
-	// onModel changes a type and answers it under the name that it has then.
-	onModel := func(ctx context.Context, id string, change func(*console.Draft, *console.Type) error) (part, string, error) {
-		name := ""
-		at, err := editOf[modelNode](ctx, a, id, problem.NoModel, func(d *console.Draft) error {
-			t, err := d.Type(id)
-			if err != nil {
-				return err
-			}
-			err = change(d, t)
-			name = t.Name
-			return err
-		})
-		return at, name, err
+		return answer(at, in.text("modelName"), err)
 	}
 	m["updateModel"] = func(ctx context.Context, in input) (payload, error) {
-		at, name, err := onModel(ctx, in.text("id"), func(d *console.Draft, t *console.Type) error {
+		at, t, err := edit(ctx, in.text("id"), func(d *console.Draft, t *console.Type) error {
 			return d.UpdateType(t, optional[string](in, "name"), optional[string](in, "description"))
 		})
 		if err != nil {
 			return nil, err
 		}
-		return at.answer(payload{"model": at.modelNamed(name)}), nil
+		return answer(at, t.Name, nil)
 	}
 	m["deleteModel"] = func(ctx context.Context, in input) (payload, error) {
-		fields := []string{}
-		at, _, err := onModel(ctx, in.text("modelId"), func(d *console.Draft, t *console.Type) error {
-			gone, err := d.RemoveType(t)
-			fields = append([]string{}, gone...)
+		var fields []string
+		at, _, err := edit(ctx, in.text("modelId"), func(d *console.Draft, t *console.Type) (err error) {
+			fields, err = d.RemoveType(t)
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"deletedId": in.text("modelId"), "deletedRelationFieldIds": fields}), nil
+		return at.answer(err, func() payload {
+			return payload{"deletedId": in.text("modelId"), "deletedRelationFieldIds": append([]string{}, fields...)}
+		})
 	}
 }
 
@@ -123,160 +121,109 @@ func fieldChange(in input) console.FieldChange {
 }
 
 func (a *API) fieldMutations(m mutations) {
-	m["addField"] = func(ctx context.Context, in input) (payload, error) {
-		model := ""
-		at, err := editOf[modelNode](ctx, a, in.text("modelId"), problem.NoModel, func(d *console.Draft) error {
-			if in.text("relationId") != "" {
-				return problem.New(4020, "A field of a relation is made with addRelation.")
-			}
-			t, err := d.Type(in.text("modelId"))
-			if err != nil {
-				return err
-			}
-			model = t.Name
-			_, err = d.AddField(t, fieldChange(in))
-			return err
-		})
-		if err != nil {
-			return nil, err
+	answer := func(at part, e console.End) func() payload {
+		return func() payload {
+			model := at.modelNamed(e.Type.Name)
+			return payload{"model": model, "field": model.field(model.Type.Field(e.Field.Name))}
 		}
-		return at.fieldAnswer(model, in.text("name"), nil), nil
 	}
-	onField := func(ctx context.Context, id string, change func(*console.Draft, *console.Type, *console.Field) error) (at part, model, name string, err error) {
-		at, err = editOf[fieldNode](ctx, a, id, problem.NoField, func(d *console.Draft) error {
-			t, f, err := d.Field(id)
-			if err != nil {
-				return err
-			}
-			err = change(d, t, f)
-			model, name = t.Name, f.Name
+	edit := func(ctx context.Context, id string, change func(*console.Draft, console.End) error) (part, console.End, error) {
+		return editOf[fieldNode](ctx, a, id, problem.NoField, (*console.Draft).Field, change)
+	}
+	m["addField"] = func(ctx context.Context, in input) (payload, error) {
+		if in.text("relationId") != "" {
+			return nil, problem.New(4020, "A field of a relation is made with addRelation.")
+		}
+		var added console.End
+		at, _, err := editOf[modelNode](ctx, a, in.text("modelId"), problem.NoModel, (*console.Draft).Type, func(d *console.Draft, t *console.Type) (err error) {
+			added, err = d.AddField(t, fieldChange(in))
 			return err
 		})
-		return at, model, name, err
+		return at.answer(err, answer(at, added))
 	}
 	m["updateField"] = func(ctx context.Context, in input) (payload, error) {
-		at, model, name, err := onField(ctx, in.text("id"), func(d *console.Draft, t *console.Type, f *console.Field) error {
-			return d.UpdateField(t, f, fieldChange(in))
-		})
-		if err != nil {
-			return nil, err
-		}
-		return at.fieldAnswer(model, name, nil), nil
+		at, e, err := edit(ctx, in.text("id"), func(d *console.Draft, e console.End) error { return d.UpdateField(e, fieldChange(in)) })
+		return at.answer(err, answer(at, e))
 	}
 	m["deleteField"] = func(ctx context.Context, in input) (payload, error) {
-		at, model, _, err := onField(ctx, in.text("fieldId"), (*console.Draft).RemoveField)
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"model": at.modelNamed(model), "deletedId": in.text("fieldId")}), nil
+		at, e, err := edit(ctx, in.text("fieldId"), (*console.Draft).RemoveField)
+		return at.answer(err, func() payload {
+			return payload{"model": at.modelNamed(e.Type.Name), "deletedId": in.text("fieldId")}
+		})
 	}
-}
-
-func (p part) fieldAnswer(model, name string, more payload) payload {
-	m := p.modelNamed(model)
-	out := payload{"model": m, "field": m.field(m.Type.Field(name))}
-	maps.Copy(out, more)
-	return p.answer(out)
 }
 
 // relationChange is what an input says about a relation.
 func relationChange(in input) console.RelationChange {
-	c := console.RelationChange{Name: optional[string](in, "name"), Description: optional[string](in, "description")}
-	for i, side := range []string{"Left", "Right"} {
-		c.Models[i] = optional[string](in, map[string]string{"Left": "leftModelId", "Right": "rightModelId"}[side])
-		c.Fields[i] = optional[string](in, "fieldOn"+side+"ModelName")
-		c.List[i] = optional[bool](in, "fieldOn"+side+"ModelIsList")
-		c.Required[i] = optional[bool](in, "fieldOn"+side+"ModelIsRequired")
+	c := console.RelationChange{
+		Name: optional[string](in, "name"), Description: optional[string](in, "description"),
+		Models: [2]*string{optional[string](in, "leftModelId"), optional[string](in, "rightModelId")},
+	}
+	for i, field := range []string{"fieldOnLeftModel", "fieldOnRightModel"} {
+		c.Fields[i] = optional[string](in, field+"Name")
+		c.List[i] = optional[bool](in, field+"IsList")
+		c.Required[i] = optional[bool](in, field+"IsRequired")
 	}
 	return c
 }
 
 func (a *API) relationMutations(m mutations) {
-	m["addRelation"] = func(ctx context.Context, in input) (payload, error) {
-		at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) error {
-			_, err := d.AddRelation(relationChange(in))
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		return at.relationAnswer(in.text("name")), nil
-	}
-	onRelation := func(ctx context.Context, id string, change func(*console.Draft, *console.Relation) error) (part, string, error) {
-		name := ""
-		at, err := editOf[relationNode](ctx, a, id, problem.NoRelation, func(d *console.Draft) error {
-			r, err := d.Relation(id)
-			if err != nil {
-				return err
+	answer := func(at part, r *console.Relation) func() payload {
+		return func() payload {
+			node := at.relation(at.snap.Model.Relation(r.Name))
+			left, right := node.field(node.A()), node.field(node.B())
+			return payload{
+				"relation": node, "leftModel": node.model(node.A().Type), "rightModel": node.model(node.B().Type),
+				"field": left, "fieldOnLeftModel": left, "fieldOnRightModel": right,
 			}
-			err = change(d, r)
-			name = r.Name
+		}
+	}
+	edit := func(ctx context.Context, id string, change func(*console.Draft, *console.Relation) error) (part, *console.Relation, error) {
+		return editOf[relationNode](ctx, a, id, problem.NoRelation, (*console.Draft).Relation, change)
+	}
+	m["addRelation"] = func(ctx context.Context, in input) (payload, error) {
+		var added *console.Relation
+		at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) (err error) {
+			added, err = d.AddRelation(relationChange(in))
 			return err
 		})
-		return at, name, err
+		return at.answer(err, answer(at, added))
 	}
 	m["updateRelation"] = func(ctx context.Context, in input) (payload, error) {
-		at, name, err := onRelation(ctx, in.text("id"), func(d *console.Draft, r *console.Relation) error {
+		at, r, err := edit(ctx, in.text("id"), func(d *console.Draft, r *console.Relation) error {
 			return d.UpdateRelation(r, relationChange(in))
 		})
-		if err != nil {
-			return nil, err
-		}
-		return at.relationAnswer(name), nil
+		return at.answer(err, answer(at, r))
 	}
 	m["deleteRelation"] = func(ctx context.Context, in input) (payload, error) {
-		at, _, err := onRelation(ctx, in.text("relationId"), func(d *console.Draft, r *console.Relation) error {
+		at, _, err := edit(ctx, in.text("relationId"), func(d *console.Draft, r *console.Relation) error {
 			d.RemoveRelation(r)
 			return nil
 		})
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"deletedId": in.text("relationId")}), nil
+		return at.answer(err, deleted(in.text("relationId")))
 	}
-}
-
-func (p part) relationAnswer(name string) payload {
-	r := p.relation(p.snap.Model.Relation(name))
-	left, right := r.field(r.A()), r.field(r.B())
-	return p.answer(payload{
-		"relation": r, "leftModel": r.model(r.A().Type), "rightModel": r.model(r.B().Type),
-		"field": left, "fieldOnLeftModel": left, "fieldOnRightModel": right,
-	})
 }
 
 func (a *API) enumMutations(m mutations) {
-	m["addEnum"] = func(ctx context.Context, in input) (payload, error) {
-		at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) error {
-			_, err := d.AddEnum(in.text("name"), in.texts("values"))
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"enum": at.enum(at.snap.Model.Enum(in.text("name")))}), nil
+	answer := func(at part, e *console.Enum) func() payload {
+		return func() payload { return payload{"enum": at.enum(at.snap.Model.Enum(e.Name))} }
 	}
-	onEnum := func(ctx context.Context, id string, change func(*console.Draft, *console.Enum) error) (part, string, error) {
-		name := ""
-		at, err := editOf[enumNode](ctx, a, id, problem.NoEnum, func(d *console.Draft) error {
-			e, err := d.Enum(id)
-			if err != nil {
-				return err
-			}
-			err = change(d, e)
-			name = e.Name
+	edit := func(ctx context.Context, id string, change func(*console.Draft, *console.Enum) error) (part, *console.Enum, error) {
+		return editOf[enumNode](ctx, a, id, problem.NoEnum, (*console.Draft).Enum, change)
+	}
+	m["addEnum"] = func(ctx context.Context, in input) (payload, error) {
+		var added *console.Enum
+		at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) (err error) {
+			added, err = d.AddEnum(in.text("name"), in.texts("values"))
 			return err
 		})
-		return at, name, err
+		return at.answer(err, answer(at, added))
 	}
 	m["updateEnum"] = func(ctx context.Context, in input) (payload, error) {
-		at, name, err := onEnum(ctx, in.text("enumId"), func(d *console.Draft, e *console.Enum) error {
+		at, e, err := edit(ctx, in.text("enumId"), func(d *console.Draft, e *console.Enum) error {
 			return d.UpdateEnum(e, optional[string](in, "name"), in.texts("values"), optional[string](in, "migrationValue"))
 		})
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"enum": at.enum(at.snap.Model.Enum(name))}), nil
+		return at.answer(err, answer(at, e))
 	}
 	m["deleteEnum"] = func(ctx context.Context, in input) (payload, error) {
 		id := in.text("enumId")
@@ -284,11 +231,8 @@ func (a *API) enumMutations(m mutations) {
 		if err != nil {
 			return nil, err
 		}
-		at, _, err := onEnum(ctx, id, (*console.Draft).RemoveEnum)
-		if err != nil {
-			return nil, err
-		}
-		return at.answer(payload{"enum": before, "deletedId": id}), nil
+		at, _, err := edit(ctx, id, (*console.Draft).RemoveEnum)
+		return at.answer(err, func() payload { return payload{"enum": before, "deletedId": id} })
 	}
 }
 
@@ -297,7 +241,7 @@ func permissionChange(in input) console.PermissionChange {
 	return console.PermissionChange{
 		Operation: optional[string](in, "operation"), Connect: optional[bool](in, "connect"), Disconnect: optional[bool](in, "disconnect"),
 		UserType: optional[string](in, "userType"), Rule: optional[string](in, "rule"), RuleName: optional[string](in, "ruleName"),
-		Query: optional[string](in, "ruleGraphQuery"), Webhook: optional[string](in, "ruleWebhookUrl"), FieldIDs: in.texts("fieldIds"),
+		Query: optional[string](in, "ruleGraphQuery"), FieldIDs: in.texts("fieldIds"),
 		Whole: optional[bool](in, "applyToWholeModel"), Description: optional[string](in, "description"), Active: optional[bool](in, "isActive"),
 	}
 }
@@ -313,6 +257,8 @@ type permissionKind struct {
 	nameOf func(d *console.Draft, id string) (string, error)
 	// node makes the permission and its target.
 	node func(part, elements.Permission) (permission, target element)
+	// targetOf makes the target of a permission that is gone.
+	targetOf func(at part, permission element) element
 }
 
 func (a *API) permissionMutations(m mutations) {
@@ -332,6 +278,7 @@ func (a *API) permissionMutations(m mutations) {
 		node: func(p part, of elements.Permission) (element, element) {
 			return p.modelPermission(of), p.model(of.Type)
 		},
+		targetOf: func(at part, e element) element { return at.modelNamed(e.(modelPermissionNode).Type.Name) },
 	})
 	a.permissionsOf(m, permissionKind{
 		kind: elements.RelationPermission, name: "RelationPermission", target: "relation",
@@ -349,72 +296,50 @@ func (a *API) permissionMutations(m mutations) {
 		node: func(p part, of elements.Permission) (element, element) {
 			return p.relationPermission(of), p.relation(of.Relation)
 		},
+		targetOf: func(at part, e element) element {
+			return at.relation(at.snap.Model.Relation(e.(relationPermissionNode).Relation.Name))
+		},
 	})
 }
 
 // permissionsOf adds the three mutations of a kind.
 func (a *API) permissionsOf(m mutations, k permissionKind) {
 	field := lowerFirst(k.name)
-	answer := func(at part, id string) payload {
-		permission, target := k.node(at, *at.snap.Permission(id))
-		return at.answer(payload{field: permission, k.target: target})
+	answer := func(at part, id string, err error) (payload, error) {
+		return at.answer(err, func() payload {
+			permission, target := k.node(at, *at.snap.Permission(id))
+			return payload{field: permission, k.target: target}
+		})
+	}
+	// edit changes the project of what find finds.
+	edit := func(ctx context.Context, find func(context.Context, string) (element, error), id string, change func(*console.Draft) error) (part, element, error) {
+		node, err := find(ctx, id)
+		if err != nil {
+			return part{}, nil, err
+		}
+		at, err := a.edit(ctx, projectOf(node), change)
+		return at, node, err
 	}
 	m["add"+k.name] = func(ctx context.Context, in input) (payload, error) {
-		target := in.text(k.target + "Id")
-		node, err := k.findTarget(ctx, target)
-		if err != nil {
-			return nil, err
-		}
-		made := ""
-		at, err := a.edit(ctx, projectOf(node), func(d *console.Draft) error {
+		target, made := in.text(k.target+"Id"), ""
+		at, _, err := edit(ctx, k.findTarget, target, func(d *console.Draft) error {
 			name, err := k.nameOf(d, target)
 			if err == nil {
 				made, err = d.AddPermission(name, k.kind, permissionChange(in))
 			}
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		return answer(at, made), nil
+		return answer(at, made, err)
 	}
 	m["update"+k.name] = func(ctx context.Context, in input) (payload, error) {
-		node, err := k.find(ctx, in.text("id"))
-		if err != nil {
-			return nil, err
-		}
-		at, err := a.edit(ctx, projectOf(node), func(d *console.Draft) error {
+		at, _, err := edit(ctx, k.find, in.text("id"), func(d *console.Draft) error {
 			return d.UpdatePermission(in.text("id"), k.kind, permissionChange(in))
 		})
-		if err != nil {
-			return nil, err
-		}
-		return answer(at, in.text("id")), nil
+		return answer(at, in.text("id"), err)
 	}
 	m["delete"+k.name] = func(ctx context.Context, in input) (payload, error) {
 		id := in.text(field + "Id")
-		node, err := k.find(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		at, err := a.edit(ctx, projectOf(node), func(d *console.Draft) error { return d.RemovePermission(id, k.kind) })
-		if err != nil {
-			return nil, err
-		}
-		target := targetOf(node)
-		kind, _ := elements.KindOf(at.project.ID, target)
-		found, err := at.project.element(ctx, kind, target)
-		return at.answer(payload{k.target: found, "deletedId": id}), err
-	}
-}
-
-// targetOf is the id of what a permission is about.
-func targetOf(e element) string {
-	switch p := e.(type) {
-	case modelPermissionNode:
-		return p.snap.TypeID(p.Type)
-	default:
-		r := p.(relationPermissionNode)
-		return r.snap.RelationID(r.Relation)
+		at, node, err := edit(ctx, k.find, id, func(d *console.Draft) error { return d.RemovePermission(id, k.kind) })
+		return at.answer(err, func() payload { return payload{k.target: k.targetOf(at, node), "deletedId": id} })
 	}
 }

@@ -1,6 +1,7 @@
 package managementapi
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -105,7 +106,7 @@ func permissionFields[N any](of func(N) elements.Permission) fields {
 			}
 			return "NONE"
 		}),
-		"ruleName":       value(func(n N) any { return orNull(of(n).QueryName) }),
+		"ruleName":       value(func(n N) any { return orNull(cmp.Or(of(n).RuleName, of(n).QueryName)) }),
 		"ruleGraphQuery": value(func(n N) any { return orNull(of(n).Query) }),
 		"isActive":       value(func(n N) any { return !of(n).Disabled }),
 		"userType": value(func(n N) any {

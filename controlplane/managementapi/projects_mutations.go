@@ -240,5 +240,5 @@ func (a *API) signinUser(ctx context.Context, in input) (payload, error) {
 // their data, and all enums and functions (platform §3.8).
 func (a *API) resetSchema(ctx context.Context, in input) (payload, error) {
 	at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) error { return d.Reset() })
-	return at.answer(nil), err
+	return at.answer(err, nil)
 }
