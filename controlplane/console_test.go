@@ -2,6 +2,7 @@ package controlplane_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"flag"
@@ -75,13 +76,15 @@ func closing(t *testing.T, db *database.DB, err error) *database.DB {
 
 func newConsoleOn(t *testing.T, db *database.DB) *console {
 	t.Helper()
-	c := &console{house: newHouseOn(t, db).login()}
+	var plane *dataplane.DataPlane
+	c := &console{house: newHouseOn(t, db, func(ctx context.Context, from, to tenancy.ProjectID) error { return plane.Copy(ctx, from, to) }).login()}
 	projects := directory.New(c.cp.Registry(), directory.Options{TTL: time.Nanosecond})
 	t.Cleanup(projects.Close)
-	c.nodes = dataplane.New(dataplane.Config{
+	plane = dataplane.New(dataplane.Config{
 		Directory: projects, Releases: c.cp.Registry(), Database: controlplane.OneDatabase(db),
 		Tokens: c.cp.Tokens(), Grants: c.cp.Grants(), Log: slog.New(slog.DiscardHandler),
-	}).Handler()
+	})
+	c.nodes = plane.Handler()
 	var err error
 	c.schema, err = gqlparser.LoadSchema(&ast.Source{Input: c.cp.SystemHandler().(*managementapi.API).SDL()})
 	if err != nil {
@@ -339,7 +342,6 @@ func TestLegacy(t *testing.T) {
 		{"trustedSetFeatureToggle", in{"projectId": p, "name": "n", "isEnabled": true, "secret": "s"}, 4021, "no secret"},
 		{"trustedSetProjectDatabase", in{"projectId": p, "projectDatabaseId": shop["database"], "secret": "s"}, 4021, "no secret"},
 		{"exportData", in{"projectId": p}, 0, "bulk export"},
-		{"cloneProject", in{"projectId": p, "name": "n", "includeData": true, "includeMutationCallbacks": false}, 0, "without their data"},
 	} {
 		c.fails(s.mutation, s.in, s.code, s.text)
 		c.token, s.in = "", maps.Clone(s.in)

@@ -3,6 +3,7 @@ package controlplane_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,12 +80,12 @@ func (l *lockedBuffer) String() string {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	db := &memdb.DB{}
-	h := newHouseOn(t, database.Open(db))
+	h := newHouseOn(t, database.Open(db), nil)
 	h.db = db
 	return h
 }
 
-func newHouseOn(t *testing.T, db *database.DB) *house {
+func newHouseOn(t *testing.T, db *database.DB, copyNodes func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error) *house {
 	t.Helper()
 	rows := filepath.Join(t.TempDir(), "platform.db")
 	s, err := sqlitestore.Open(t.Context(), rows)
@@ -101,6 +102,7 @@ func newHouseOn(t *testing.T, db *database.DB) *house {
 		Store: s, Databases: controlplane.OneDatabase(db), JWTSecret: secret, MasterToken: master,
 		FunctionsURL: h.server.URL, DataDir: t.TempDir(), UploadLimit: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil)), Clock: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
+		CopyNodes: copyNodes,
 		OnRelease: func(p tenancy.ProjectID, alias string) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

@@ -1,6 +1,7 @@
 package controlplane_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"icehouse/dataplane"
 	"icehouse/tenancy"
 )
 
@@ -340,4 +344,44 @@ func relationsOfTheConsole(t *testing.T, c *console) {
 		t.Error(got)
 	}
 	c.fails("deleteField", in{"fieldId": shop["relationField"]}, 4003, "")
+}
+
+// TestCloneWithData copies nodes, lists and edges, on each product.
+func TestCloneWithData(t *testing.T) { onEach(t, cloneWithData) }
+
+func cloneWithData(t *testing.T, c *console) {
+	shop := c.shop("shop")
+	p := shop["project"]
+	c.do("addField", in{"modelId": shop["user"], "name": "password", "typeIdentifier": "Password", "isRequired": false, "isList": false, "isUnique": false})
+	var posts []string
+	for i := range 30 {
+		posts = append(posts, fmt.Sprintf(`{title: "%d", states: [DRAFT, PUBLIC]}`, i))
+	}
+	c.data(p, `mutation { createUser(password: "secret", posts: [`+strings.Join(posts, ", ")+`]) { id } }`)
+	clone := c.id(c.do("cloneProject", in{"projectId": p, "name": "copy", "includeData": true, "includeMutationCallbacks": false}), "project.id")
+	const all = `{ allUsers { id createdAt updatedAt password posts(orderBy: id_ASC) { id title states createdAt author { id } } } }`
+	want := c.data(p, all)
+	if diff := cmp.Diff(want, c.data(clone, all)); diff != "" {
+		t.Error(diff)
+	}
+	c.data(clone, `mutation { updateUser(id: "`+c.user(p)+`", postsIds: []) { id } }`)
+	if diff := cmp.Diff(want, c.data(p, all)); diff != "" {
+		t.Errorf("the original follows the clone:\n%s", diff)
+	}
+}
+
+// TestCloneThatFails leaves no project behind.
+func TestCloneThatFails(t *testing.T) {
+	for name, fail := range map[string]func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error{
+		"could not be copied": func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error { return dataplane.ErrMoved },
+		"without their data":  nil,
+	} {
+		c := newConsole(t)
+		c.house = newHouseOn(t, embedded(t), fail).login()
+		p := c.id(c.do("addProject", in{"name": "shop"}), "project.id")
+		c.fails("cloneProject", in{"projectId": p, "name": "copy", "includeData": true, "includeMutationCallbacks": false}, 0, name)
+		if got := dig(t, c.ask(`{ viewer { user { projects { edges { node { name } } } } } }`, nil), "data.viewer.user.projects.edges").([]any); len(got) != 1 {
+			t.Errorf("%v", got)
+		}
+	}
 }

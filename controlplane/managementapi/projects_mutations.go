@@ -213,10 +213,7 @@ func (a *API) cloneProject(ctx context.Context, in input) (payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.yes("includeData") {
-		return nil, &problem.Error{Message: "Projects are cloned without their data. Clone with includeData: false, then export the data of the one and import it into the other."}
-	}
-	clone, err := a.Projects.Clone(ctx, c, p, in.text("name"))
+	clone, err := a.Projects.Clone(ctx, c, p, in.text("name"), in.yes("includeData"))
 	return payload{"project": a.projectNode(clone)}, err
 }
 

@@ -37,8 +37,11 @@ type Service struct {
 	Databases func(tenancy.Placement) (*database.DB, error)
 	// RemoveFiles forgets what a project uploaded.
 	RemoveFiles func(tenancy.ProjectID) error
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// CopyNodes stores the nodes and edges of a project in another one; nil when this
+	// process has no data plane.
+	CopyNodes func(ctx context.Context, from, to tenancy.ProjectID) error
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 // New is what addProject asks for.
@@ -75,9 +78,12 @@ func (s *Service) Add(ctx context.Context, customer store.Customer, n New) (stor
 	return p, result, err
 }
 
-// Clone makes a project with the types and permissions of another. Its data, root
-// tokens, functions and seats are its own (platform §3.8).
-func (s *Service) Clone(ctx context.Context, customer store.Customer, of store.Project, name string) (store.Project, error) {
+// Clone makes a project with the types and permissions of another, and with its data
+// if that is asked for. Root tokens, functions and seats are its own (platform §3.8).
+func (s *Service) Clone(ctx context.Context, customer store.Customer, of store.Project, name string, data bool) (store.Project, error) {
+	if data && s.CopyNodes == nil {
+		return store.Project{}, &problem.Error{Message: "This server clones projects without their data. Clone with includeData: false, then export the data of the one and import it into the other."}
+	}
 	r, err := s.Store.Release(ctx, of.ID, of.Release)
 	if err != nil {
 		return store.Project{}, err
@@ -87,7 +93,14 @@ func (s *Service) Clone(ctx context.Context, customer store.Customer, of store.P
 		return store.Project{}, err
 	}
 	p, _, err := s.add(ctx, customer, New{Name: name, Region: of.Region, ejected: of.Ejected}, def.Clone())
-	return p, err
+	if err != nil || !data {
+		return p, err
+	}
+	if err := s.CopyNodes(ctx, of.ID, p.ID); err != nil {
+		s.abandon(ctx, p)
+		return store.Project{}, &problem.Error{Message: "The data could not be copied; nothing was cloned. When others write to the project at the same time, try again.", Cause: err}
+	}
+	return p, nil
 }
 
 // add makes a project with a definition that is read already.
