@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -344,8 +343,9 @@ func TestLegacy(t *testing.T) {
 		{"exportData", in{"projectId": p}, 0, "bulk export"},
 	} {
 		c.fails(s.mutation, s.in, s.code, s.text)
-		c.token, s.in = "", maps.Clone(s.in)
-		c.fails(s.mutation, s.in, 2001, "No valid session")
+		if c.token = ""; !strings.HasPrefix(s.mutation, "trusted") { // there the secret counts
+			c.fails(s.mutation, s.in, 2001, "No valid session")
+		}
 		c.login()
 	}
 	for _, text := range []string{

@@ -532,3 +532,21 @@ type Tag @model { id: ID! @isUnique articles: [Article!]! @relation(name: "Tags"
 		}
 	}
 }
+
+// TestTexts lets every text stand in a definition, as it was given.
+func TestTexts(t *testing.T) {
+	for _, text := range []string{``, `"`, `\`, `\n`, "a\nb\tc", "\u2028\u0001\u007f", "<&>", `"""`, "𝄞 é", `") @isUnique }`, "#", "${a}", "null "} {
+		f := newFixture(t, false)
+		_, err := f.AddField(f.typ("User"), FieldChange{Name: ptr("a"), Type: ptr("String"), Default: ptr(text), Description: ptr(text)})
+		f.must(err)
+		def := f.definition()
+		parsed, problems := datamodel.Parse(def.SDL)
+		if len(problems) > 0 {
+			t.Errorf("%q: %v", text, problems)
+			continue
+		}
+		if got := parsed.Model.Type("User").Field("a").Default; got.Text != text || def.Descriptions[elements.FieldKey("User", "a")] != text {
+			t.Errorf("%q became %q", text, got.Text)
+		}
+	}
+}

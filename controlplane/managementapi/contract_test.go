@@ -1,6 +1,7 @@
 package managementapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -293,4 +295,85 @@ func splitOutside(text string) []string {
 		}
 	}
 	return append(out, strings.TrimSpace(text[from:]))
+}
+
+// TestIntrospectionIsTheSchema compares what the executor says of itself with the
+// schema that documents are validated against.
+func TestIntrospectionIsTheSchema(t *testing.T) {
+	api, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const question = `{ __schema { types { kind name interfaces { name } enumValues { name } inputFields { name type { ...T } } fields { name type { ...T } args { name type { ...T } } } } } }
+		fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }`
+	status, body := api.run(t.Context(), request{id: "r", query: question})
+	text, err := json.Marshal(body)
+	if status != 200 || err != nil {
+		t.Fatal(status, err)
+	}
+	type typeRef struct {
+		Kind, Name string
+		OfType     *typeRef
+	}
+	var name func(r *typeRef) string
+	name = func(r *typeRef) string {
+		switch r.Kind {
+		case "NON_NULL":
+			return name(r.OfType) + "!"
+		case "LIST":
+			return "[" + name(r.OfType) + "]"
+		}
+		return r.Name
+	}
+	type value struct {
+		Name string
+		Type typeRef
+		Args []struct {
+			Name string
+			Type typeRef
+		}
+	}
+	var answer struct {
+		Data struct {
+			Schema struct {
+				Types []struct {
+					Kind, Name             string
+					Interfaces, EnumValues []struct{ Name string }
+					InputFields, Fields    []value
+				}
+			} `json:"__schema"`
+		}
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, d := range answer.Data.Schema.Types {
+		if strings.HasPrefix(d.Name, "__") || slices.Contains([]string{"ID", "String", "Int", "Float", "Boolean"}, d.Name) {
+			continue
+		}
+		kind := map[string]string{"OBJECT": "type", "INTERFACE": "interface", "INPUT_OBJECT": "input", "ENUM": "enum", "SCALAR": "scalar"}[d.Kind]
+		got[kind+" "+d.Name] = true
+		for _, i := range d.Interfaces {
+			got[d.Name+" implements "+i.Name] = true
+		}
+		for _, v := range d.EnumValues {
+			got[d.Name+"."+v.Name] = true
+		}
+		for _, f := range append(d.InputFields, d.Fields...) {
+			var args []string
+			for _, a := range f.Args {
+				args = append(args, a.Name+": "+name(&a.Type))
+			}
+			slices.Sort(args)
+			list := ""
+			if len(args) > 0 {
+				list = "(" + strings.Join(args, ", ") + ")"
+			}
+			got[d.Name+"."+f.Name+list+": "+name(&f.Type)] = true
+		}
+	}
+	if diff := cmp.Diff(signatures(t, api.SDL()), got); diff != "" {
+		t.Errorf("(-schema +introspection):\n%s", diff)
+	}
 }
