@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"icehouse/controlplane/account"
+	"icehouse/controlplane/console"
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/functiondeploy"
@@ -47,6 +48,10 @@ type Config struct {
 	// went away: drop what is cached under its id and alias. alias may be "".
 	OnRelease func(project tenancy.ProjectID, alias string)
 	Limits    managementapi.Limits
+	// CopyNodes stores the nodes and edges of a project in another one (dataplane's
+	// Copy); nil: projects are cloned without their data.
+	CopyNodes func(ctx context.Context, from, to tenancy.ProjectID) error
+	Plan      string           // of every project; "" for the free one (platform §4.9)
 	Logger    *slog.Logger     // nil: slog.Default()
 	Clock     func() time.Time // nil: time.Now
 }
@@ -107,10 +112,11 @@ func New(c Config) (*ControlPlane, error) {
 	}
 	projects := &project.Service{
 		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner, Databases: c.Databases,
-		RemoveFiles: functions.Remove, Logger: c.Logger, Now: c.Clock,
+		RemoveFiles: functions.Remove, CopyNodes: c.CopyNodes, Logger: c.Logger, Now: c.Clock,
 	}
 	system, err := managementapi.New(managementapi.Config{
 		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
+		Console: &console.Service{Store: c.Store, Projects: projects, Deployer: deployer}, Plan: c.Plan,
 		Logger: c.Logger, Limits: c.Limits,
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package controlplane_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,10 +27,18 @@ import (
 	"icehouse/controlplane/store/sqlitestore"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
+	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := testbed.Main(m)
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 const (
 	secret = "a secret of sixteen bytes"
@@ -39,6 +49,7 @@ const (
 type house struct {
 	t      *testing.T
 	cp     *controlplane.ControlPlane
+	rows   string // the file of the platform's rows
 	db     *memdb.DB
 	server *httptest.Server
 	client *http.Client
@@ -68,20 +79,30 @@ func (l *lockedBuffer) String() string {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform.db"))
+	db := &memdb.DB{}
+	h := newHouseOn(t, database.Open(db), nil)
+	h.db = db
+	return h
+}
+
+func newHouseOn(t *testing.T, db *database.DB, copyNodes func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error) *house {
+	t.Helper()
+	rows := filepath.Join(t.TempDir(), "platform.db")
+	s, err := sqlitestore.Open(t.Context(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	h := &house{t: t, db: &memdb.DB{}, now: time.Now(), log: &lockedBuffer{}}
+	h := &house{t: t, rows: rows, now: time.Now(), log: &lockedBuffer{}}
 	mux := http.NewServeMux()
 	h.server = httptest.NewServer(mux)
 	t.Cleanup(h.server.Close)
 	h.client = h.server.Client()
 	h.cp, err = controlplane.New(controlplane.Config{
-		Store: s, Databases: controlplane.OneDatabase(database.Open(h.db)), JWTSecret: secret, MasterToken: master,
+		Store: s, Databases: controlplane.OneDatabase(db), JWTSecret: secret, MasterToken: master,
 		FunctionsURL: h.server.URL, DataDir: t.TempDir(), UploadLimit: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil)), Clock: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
+		CopyNodes: copyNodes,
 		OnRelease: func(p tenancy.ProjectID, alias string) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"icehouse/dataplane/internal/bulk"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/transport"
+	"icehouse/tenancy/directory"
 	"icehouse/tenancy/meter"
 )
 
@@ -55,15 +56,20 @@ func (p *pipeline) admitBulk(ctx context.Context, c transport.Caller, action tra
 	if f := locked(c.Project, operation); f != nil {
 		return nil, f
 	}
-	schema, err := p.schemas.Get(ctx, c.Project.Project, c.Project.Release)
+	return p.bulkProject(ctx, c.Project)
+}
+
+// bulkProject opens the tables of a project.
+func (p *pipeline) bulkProject(ctx context.Context, e directory.Entry) (*bulk.Project, error) {
+	schema, err := p.schemas.Get(ctx, e.Project, e.Release)
 	if err != nil {
 		return nil, err
 	}
-	scope, err := c.Project.Scope()
+	scope, err := e.Scope()
 	if err != nil {
 		return nil, err
 	}
-	db, err := p.config.Database(c.Project.Placement)
+	db, err := p.config.Database(e.Placement)
 	if err != nil {
 		return nil, err
 	}

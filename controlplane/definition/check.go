@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -41,7 +42,7 @@ func (c *checker) functions(all []Function) {
 			c.problems.add(2056, "The function '%s' has the invalid URL %s", f.Name, quote(f.Webhook.URL))
 		}
 		switch f.Kind {
-		case OperationBefore, OperationAfter:
+		case OperationBefore, PreWrite, OperationAfter:
 			c.hook(f, hooks)
 		case Subscription:
 			if problem := c.subscription(f.Query); problem != "" {
@@ -183,8 +184,13 @@ func (r Rule) Verbs() []string {
 func (r Rule) Name() string { return r.Target + "." + r.Verb }
 
 // Rules are the permissions in the form in which they are stored and compared,
-// without the wildcard.
+// without the wildcard and what is disabled.
 func (d *Definition) Rules(m *datamodel.DataModel) []Rule {
+	return slices.DeleteFunc(d.AllRules(m), func(r Rule) bool { return r.Disabled })
+}
+
+// AllRules are Rules with what is disabled.
+func (d *Definition) AllRules(m *datamodel.DataModel) []Rule {
 	c := &checker{model: m}
 	var rules []Rule
 	for _, p := range d.Permissions {

@@ -14,7 +14,10 @@ package definition
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+
+	"icehouse/dataplane/datamodel"
 )
 
 // Definition is a whole service definition, resolved. Its JSON form is what a
@@ -26,6 +29,11 @@ type Definition struct {
 	Functions   []Function   `json:"functions,omitempty"`
 	Permissions []Permission `json:"permissions,omitempty"`
 	RootTokens  []string     `json:"rootTokens,omitempty"`
+
+	// What no text has and the console can say: descriptions, and ids of elements
+	// that changed what their ids are made from. Keys are those of package elements.
+	Descriptions map[string]string `json:"descriptions,omitempty"`
+	IDs          map[string]string `json:"ids,omitempty"`
 }
 
 // Source is the definition as written, one module.
@@ -46,9 +54,11 @@ type External struct {
 // Kind is a kind of function (platform §2.1).
 type Kind string
 
-// The kinds. The last two are accepted and never run (LQ-1).
+// The kinds. The last two are accepted and never run (LQ-1). PreWrite comes from the
+// console only.
 const (
 	OperationBefore Kind = "operationBefore"
+	PreWrite        Kind = "operationPreWrite"
 	OperationAfter  Kind = "operationAfter"
 	Subscription    Kind = "subscription"
 	Resolver        Kind = "resolver"
@@ -93,6 +103,12 @@ type Permission struct {
 	QueryName     string   `json:"queryName,omitempty"`
 	Query         string   `json:"query,omitempty"`
 	Fields        []string `json:"fields,omitzero"` // nil: all
+
+	// What only the console's permissions have.
+	ID          string `json:"id,omitempty"`
+	Description string `json:"description,omitempty"`
+	Disabled    bool   `json:"disabled,omitempty"` // kept, and allows nothing
+	RuleName    string `json:"ruleName,omitempty"` // what the query is called there
 }
 
 // Wildcard says that the permission opens everything to everyone.
@@ -107,7 +123,7 @@ func (p Permission) Split() (target, verb string) {
 // Open says that the definition has the wildcard permission.
 func (d *Definition) Open() bool {
 	for _, p := range d.Permissions {
-		if p.Wildcard() {
+		if p.Wildcard() && !p.Disabled {
 			return true
 		}
 	}
@@ -140,6 +156,52 @@ func FromSDL(sdl string) *Definition {
 	d := &Definition{TypesPath: emptyTypesPath, SDL: sdl, Permissions: []Permission{{Operation: "*"}}}
 	d.Source = Source{Content: d.yaml(), Files: d.files()}
 	return d
+}
+
+// systemTypes are those that a project of the console has from the start (data-api
+// §1.12).
+var systemTypes = []struct{ name, sdl string }{
+	{"User", "type User @model {\n  id: ID! @isUnique\n  createdAt: DateTime!\n  updatedAt: DateTime!\n}\n"},
+	{"File", "type File @model {\n  id: ID! @isUnique\n  createdAt: DateTime!\n  updatedAt: DateTime!\n  contentType: String!\n" +
+		"  name: String!\n  secret: String! @isUnique\n  size: Int!\n  url: String! @isUnique\n}\n"},
+}
+
+// Legacy is the definition of a new project of the console: these types and those of
+// the system, all open to everyone (platform §4.7).
+func Legacy(sdl string) *Definition {
+	parsed, _ := datamodel.Parse(sdl)
+	if parsed == nil {
+		return FromSDL(sdl) // a deploy says what is wrong with it
+	}
+	for _, t := range systemTypes {
+		if parsed.Model.Type(t.name) == nil {
+			sdl = strings.TrimSuffix(sdl, "\n") + "\n\n" + t.sdl
+		}
+	}
+	d := &Definition{TypesPath: emptyTypesPath, SDL: strings.TrimLeft(sdl, "\n")}
+	if parsed, _ = datamodel.Parse(sdl); parsed != nil {
+		for _, t := range parsed.Model.Types {
+			for _, verb := range []string{"read", "create", "update", "delete"} {
+				d.Permissions = append(d.Permissions, Permission{Operation: t.Name + "." + verb})
+			}
+		}
+		for _, r := range parsed.Model.Relations {
+			d.Permissions = append(d.Permissions, Permission{Operation: r.Name + ".*"})
+		}
+	}
+	d.Rewrite(d.SDL)
+	return d
+}
+
+// Clone is the definition of a project that begins as this one: without functions
+// and root tokens, which are its own (platform §3.8).
+func (d *Definition) Clone() *Definition {
+	out := &Definition{TypesPath: d.TypesPath, SDL: d.SDL, Permissions: slices.Clone(d.Permissions), Descriptions: d.Descriptions}
+	for i := range out.Permissions {
+		out.Permissions[i].ID = ""
+	}
+	out.Rewrite(out.SDL)
+	return out
 }
 
 const emptyTypesPath = "./types.graphql"
@@ -203,4 +265,17 @@ func (d *Definition) withoutURLs() *Definition {
 		c.Functions[i] = f
 	}
 	return &c
+}
+
+// Runs says that the function is of a kind that is more than accepted (LQ-1).
+func (f *Function) Runs() bool { return f.Kind != HTTPRequest && f.Kind != HTTPResponse }
+
+// Function finds a function by its name, or is nil.
+func (d *Definition) Function(name string) *Function {
+	for i := range d.Functions {
+		if d.Functions[i].Name == name {
+			return &d.Functions[i]
+		}
+	}
+	return nil
 }

@@ -46,3 +46,47 @@ func pickQuery(text, name string) (op *ast.OperationDefinition, problem string) 
 	}
 	return op, ""
 }
+
+// QueryProblem says why the text has not the one query that the permission means, or
+// is "".
+func (p *Permission) QueryProblem() string {
+	_, problem := pickQuery(p.Query, p.QueryName)
+	return problem
+}
+
+// Listens is the type that a subscription listens to, or "".
+func (f *Function) Listens() string {
+	if f.Kind != Subscription {
+		return ""
+	}
+	doc, _ := parseQuery(f.Query)
+	if field := rootField(doc); field != nil {
+		return field.Name
+	}
+	return ""
+}
+
+// rootField is the only field of a document's only operation, or nil.
+func rootField(doc *ast.QueryDocument) *ast.Field {
+	if doc == nil || len(doc.Operations) != 1 || len(doc.Operations[0].SelectionSet) != 1 {
+		return nil
+	}
+	field, _ := doc.Operations[0].SelectionSet[0].(*ast.Field)
+	return field
+}
+
+// Retarget lets a subscription follow a type to its new name. Nothing else of its
+// query is looked at.
+func (f *Function) Retarget(old, name string) {
+	if f.Kind != Subscription {
+		return
+	}
+	doc, _ := parseQuery(f.Query)
+	if field := rootField(doc); field != nil && field.Name == old {
+		if field.Alias == field.Name {
+			field.Alias = name
+		}
+		field.Name = name
+		f.Query = printQuery(doc)
+	}
+}

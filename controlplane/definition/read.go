@@ -276,6 +276,9 @@ func (r *reader) functions(v value) {
 	}
 }
 
+// IsFunctionName says that a text can name a function (platform §1.6).
+func IsFunctionName(text string) bool { return functionName.MatchString(text) }
+
 var functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 var functionKinds = map[string]Kind{

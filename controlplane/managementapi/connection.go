@@ -1,42 +1,6 @@
 package managementapi
 
-import (
-	"github.com/graphql-go/graphql"
-
-	"icehouse/controlplane/problem"
-)
-
-var pageInfo = graphql.NewObject(graphql.ObjectConfig{Name: "PageInfo", Fields: graphql.Fields{
-	"hasNextPage":     {Type: required(graphql.Boolean)},
-	"hasPreviousPage": {Type: required(graphql.Boolean)},
-	"startCursor":     {Type: graphql.String},
-	"endCursor":       {Type: graphql.String},
-}})
-
-func required(t graphql.Type) graphql.Type { return graphql.NewNonNull(t) }
-
-func listOf(t graphql.Type) graphql.Type { return required(graphql.NewList(required(t))) }
-
-// connectionArgs are those of every connection.
-func connectionArgs() graphql.FieldConfigArgument {
-	return graphql.FieldConfigArgument{
-		"before": {Type: graphql.String}, "after": {Type: graphql.String},
-		"first": {Type: graphql.Int}, "last": {Type: graphql.Int},
-	}
-}
-
-// connectionTypes makes XConnection and XEdge.
-func connectionTypes(name string, node graphql.Type) (connection, edge *graphql.Object) {
-	edge = graphql.NewObject(graphql.ObjectConfig{Name: name + "Edge", Fields: graphql.Fields{
-		"node":   {Type: required(node)},
-		"cursor": {Type: required(graphql.String)},
-	}})
-	connection = graphql.NewObject(graphql.ObjectConfig{Name: name + "Connection", Fields: graphql.Fields{
-		"pageInfo": {Type: required(pageInfo)},
-		"edges":    {Type: graphql.NewList(edge)},
-	}})
-	return connection, edge
-}
+import "icehouse/controlplane/problem"
 
 // edgeOf is one node with its cursor, which is its id.
 func edgeOf(id string, node any) map[string]any { return map[string]any{"node": node, "cursor": id} }

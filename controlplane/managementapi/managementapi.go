@@ -5,26 +5,28 @@
 //	HTTP -> request -> gqlparser: limits, parse, validate -> coercion: variables
 //	     -> graphql-go: execute -> present -> HTTP
 //
-// In: requests of anyone. Out: JSON. graphql-go holds the types and executes;
-// it never sees a document that gqlparser has not found valid, since some
-// documents kill it (ADR: GraphQL libraries). The schema that gqlparser
-// validates against is printed from graphql-go's, so there is one.
+// In: requests of anyone. Out: JSON. The schema is a text (system.graphql), from which
+// both libraries have their types: gqlparser validates, graphql-go executes. It never
+// sees a document that gqlparser has not found valid, since some documents kill it
+// (ADR: GraphQL libraries). Resolvers are listed by type and field; a field without
+// one, or one without a field, is an error when the API is built.
 //
-// Resolvers decide nothing: they ask account, project, deployment and
+// Resolvers decide nothing: they ask account, project, console, deployment and
 // functiondeploy, with the caller they belong to.
 package managementapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/graphql-go/graphql"
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"icehouse/controlplane/account"
+	"icehouse/controlplane/console"
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/functiondeploy"
 	"icehouse/controlplane/project"
@@ -39,8 +41,10 @@ type Config struct {
 	Projects  *project.Service
 	Deployer  *deployment.Deployer
 	Functions *functiondeploy.Service
+	Console   *console.Service
 	Logger    *slog.Logger
 	Limits    Limits
+	Plan      string // that every project has; default 2017-02-free (platform §4.9)
 }
 
 // Limits bound a request; zero values mean the defaults.
@@ -77,28 +81,24 @@ type API struct {
 	Config
 	schema graphql.Schema
 	sdl    *ast.Schema
+	text   string // of sdl
 	types  coercion.Types
 }
 
 // New builds the schema.
 func New(c Config) (*API, error) {
 	c.Limits = c.Limits.withDefaults()
+	c.Plan = cmp.Or(c.Plan, "2017-02-free")
 	a := &API{Config: c}
-	schema, err := a.buildSchema()
-	if err != nil {
+	if err := a.buildSchema(); err != nil {
 		return nil, fmt.Errorf("build the system API's schema: %w", err)
 	}
-	a.schema = schema
-	sdl, parseErr := gqlparser.LoadSchema(&ast.Source{Name: "system.graphql", Input: printSchema(schema)})
-	if parseErr != nil {
-		return nil, fmt.Errorf("load the system API's schema: %w", parseErr)
-	}
-	a.sdl, a.types = sdl, coercion.FromSchema(sdl)
+	a.types = coercion.FromSchema(a.sdl)
 	return a, nil
 }
 
 // SDL is the schema as text.
-func (a *API) SDL() string { return printSchema(a.schema) }
+func (a *API) SDL() string { return a.text }
 
 // caller is who sent a request. The customer is looked up once, by the first
 // resolver that needs one.

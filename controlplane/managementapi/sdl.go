@@ -1,81 +1,86 @@
 package managementapi
 
 import (
-	"fmt"
-	"maps"
-	"slices"
+	_ "embed"
 	"strings"
 
-	"github.com/graphql-go/graphql"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// printSchema writes the schema as SDL, types by name. Built-in scalars and the
-// types of introspection are left to the reader.
-func printSchema(s graphql.Schema) string {
-	var b strings.Builder
-	b.WriteString("schema { query: Query mutation: Mutation }\n")
-	types := s.TypeMap()
-	for _, name := range slices.Sorted(maps.Keys(types)) {
-		if strings.HasPrefix(name, "__") {
-			continue
+//go:embed system.graphql
+var systemText string
+
+// connected are the types that have a connection.
+var connected = strings.Fields(`Action AlgoliaSyncQuery AuthProvider CrmInvoice CrmProject Enum FeatureToggle Field Function
+	Integration Model ModelPermission PackageDefinition PermanentAuthToken Project Relation RelationFieldMirror
+	RelationPermission`)
+
+// loadSchema reads system.graphql and adds what follows by rule: see there.
+func loadSchema() (schema *ast.Schema, sdl string, err error) {
+	doc, err := parser.ParseSchema(&ast.Source{Name: "system.graphql", Input: systemText})
+	if err != nil {
+		return nil, "", err
+	}
+	pages := ast.ArgumentDefinitionList{
+		{Name: "after", Type: ast.NamedType("String", nil)}, {Name: "before", Type: ast.NamedType("String", nil)},
+		{Name: "first", Type: ast.NamedType("Int", nil)}, {Name: "last", Type: ast.NamedType("Int", nil)},
+	}
+	mutation := newObject("Mutation")
+	for _, d := range doc.Definitions {
+		for _, f := range d.Fields {
+			if strings.HasSuffix(f.Type.Name(), "Connection") {
+				f.Arguments = pages
+			}
 		}
-		switch t := types[name].(type) {
-		case *graphql.Scalar:
-			if !builtIn[name] {
-				fmt.Fprintf(&b, "\nscalar %s\n", name)
-			}
-		case *graphql.Enum:
-			fmt.Fprintf(&b, "\nenum %s {\n", name)
-			values := t.Values()
-			slices.SortFunc(values, func(a, b *graphql.EnumValueDefinition) int { return strings.Compare(a.Name, b.Name) })
-			for _, v := range values {
-				fmt.Fprintf(&b, "  %s\n", v.Name)
-			}
-			b.WriteString("}\n")
-		case *graphql.InputObject:
-			fmt.Fprintf(&b, "\ninput %s {\n", name)
-			fields := t.Fields()
-			for _, f := range slices.Sorted(maps.Keys(fields)) {
-				fmt.Fprintf(&b, "  %s: %s\n", f, fields[f].Type)
-			}
-			b.WriteString("}\n")
-		case *graphql.Interface:
-			fmt.Fprintf(&b, "\ninterface %s {\n", name)
-			printFields(&b, t.Fields())
-		case *graphql.Object:
-			fmt.Fprintf(&b, "\ntype %s%s {\n", name, implements(t))
-			printFields(&b, t.Fields())
+		stem, isPayload := strings.CutSuffix(d.Name, "Payload")
+		if isPayload {
+			mutation.Fields = append(mutation.Fields, mutationField(stem, d.Name))
+		}
+		if isPayload || strings.HasSuffix(d.Name, "Input") && !strings.HasSuffix(d.Name, "MetaInput") {
+			d.Fields = append(d.Fields, newField("clientMutationId", ast.NamedType("String", nil)))
 		}
 	}
-	return b.String()
+	doc.Definitions = append(doc.Definitions, mutation, newObject("PageInfo",
+		newField("hasNextPage", must("Boolean")), newField("hasPreviousPage", must("Boolean")),
+		newField("startCursor", ast.NamedType("String", nil)), newField("endCursor", ast.NamedType("String", nil))))
+	for _, name := range connected {
+		doc.Definitions = append(doc.Definitions, newEdge(name+"Edge", name), newObject(name+"Connection",
+			newField("pageInfo", must("PageInfo")), newField("edges", ast.ListType(ast.NamedType(name+"Edge", nil), nil))))
+	}
+	doc.Definitions = append(doc.Definitions, newEdge("ClientEdge", "Customer"))
+	var text strings.Builder
+	formatter.NewFormatter(&text, formatter.WithIndent("  ")).FormatSchemaDocument(doc)
+	schema, err = gqlparser.LoadSchema(&ast.Source{Name: "system.graphql", Input: text.String()})
+	return schema, text.String(), err
 }
 
-var builtIn = map[string]bool{"Int": true, "Float": true, "String": true, "Boolean": true, "ID": true}
-
-func implements(t *graphql.Object) string {
-	var names []string
-	for _, i := range t.Interfaces() {
-		names = append(names, i.Name())
+// mutationField is the mutation that answers a payload (platform §15). Those of the
+// CRM follow a rule of their own.
+func mutationField(stem, payload string) *ast.FieldDefinition {
+	f := newField(lowerFirst(stem), ast.NamedType(payload, nil))
+	input := stem + "Input"
+	if crm, ok := strings.CutPrefix(stem, "UpdateCrm"); ok {
+		input, f.Type = "Crm"+crm+"Input", must(payload)
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return " implements " + strings.Join(names, " & ")
+	f.Arguments = ast.ArgumentDefinitionList{{Name: "input", Type: must(input)}}
+	return f
 }
 
-func printFields(b *strings.Builder, fields graphql.FieldDefinitionMap) {
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		f := fields[name]
-		args := make([]string, len(f.Args))
-		for i, a := range f.Args {
-			args[i] = fmt.Sprintf("%s: %s", a.Name(), a.Type)
-		}
-		slices.Sort(args)
-		list := ""
-		if len(args) > 0 {
-			list = "(" + strings.Join(args, ", ") + ")"
-		}
-		fmt.Fprintf(b, "  %s%s: %s\n", name, list, f.Type)
-	}
-	b.WriteString("}\n")
+func must(name string) *ast.Type { return ast.NonNullNamedType(name, nil) }
+
+func newField(name string, t *ast.Type) *ast.FieldDefinition {
+	return &ast.FieldDefinition{Name: name, Type: t}
 }
+
+func newObject(name string, fields ...*ast.FieldDefinition) *ast.Definition {
+	return &ast.Definition{Kind: ast.Object, Name: name, Fields: fields}
+}
+
+func newEdge(name, node string) *ast.Definition {
+	return newObject(name, newField("node", must(node)), newField("cursor", must("String")))
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }

@@ -37,17 +37,22 @@ type Service struct {
 	Databases func(tenancy.Placement) (*database.DB, error)
 	// RemoveFiles forgets what a project uploaded.
 	RemoveFiles func(tenancy.ProjectID) error
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// CopyNodes stores the nodes and edges of a project in another one; nil when this
+	// process has no data plane.
+	CopyNodes func(ctx context.Context, from, to tenancy.ProjectID) error
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 // New is what addProject asks for.
 type New struct {
 	Name, Alias string
 	Region      string // "" for the default
-	// Config is a definition, Schema a text of types (console era). At most one
-	// is given; without either the project has an empty definition.
+	// Config is a definition. Without one the project is one of the console, with
+	// the types of Schema beside User and File (platform §4.7).
 	Config, Schema *string
+
+	ejected bool
 }
 
 // DefaultRegion is where projects are when nobody says otherwise. One
@@ -62,6 +67,44 @@ var (
 // Add makes a project and publishes its first release. A definition that can't
 // be deployed makes no project: 2040.
 func (s *Service) Add(ctx context.Context, customer store.Customer, n New) (store.Project, *deployment.Result, error) {
+	def, warnings, err := n.definition()
+	if err != nil {
+		return store.Project{}, nil, err
+	}
+	p, result, err := s.add(ctx, customer, n, def)
+	if err == nil {
+		result.Warnings = append(warnings, result.Warnings...)
+	}
+	return p, result, err
+}
+
+// Clone makes a project with the types and permissions of another, and with its data
+// if that is asked for. Root tokens, functions and seats are its own (platform §3.8).
+func (s *Service) Clone(ctx context.Context, customer store.Customer, of store.Project, name string, data bool) (store.Project, error) {
+	if data && s.CopyNodes == nil {
+		return store.Project{}, &problem.Error{Message: "This server clones projects without their data. Clone with includeData: false, then export the data of the one and import it into the other."}
+	}
+	r, err := s.Store.Release(ctx, of.ID, of.Release)
+	if err != nil {
+		return store.Project{}, err
+	}
+	def, err := definition.Decode(r.Definition)
+	if err != nil {
+		return store.Project{}, err
+	}
+	p, _, err := s.add(ctx, customer, New{Name: name, Region: of.Region, ejected: of.Ejected}, def.Clone())
+	if err != nil || !data {
+		return p, err
+	}
+	if err := s.CopyNodes(ctx, of.ID, p.ID); err != nil {
+		s.abandon(ctx, p)
+		return store.Project{}, &problem.Error{Message: "The data could not be copied; nothing was cloned. When others write to the project at the same time, try again.", Cause: err}
+	}
+	return p, nil
+}
+
+// add makes a project with a definition that is read already.
+func (s *Service) add(ctx context.Context, customer store.Customer, n New, def *definition.Definition) (store.Project, *deployment.Result, error) {
 	if !validName.MatchString(n.Name) {
 		return store.Project{}, nil, problem.ProjectName(n.Name)
 	}
@@ -71,15 +114,11 @@ func (s *Service) Add(ctx context.Context, customer store.Customer, n New) (stor
 	if n.Region == "" {
 		n.Region = DefaultRegion
 	}
-	def, warnings, err := n.definition()
-	if err != nil {
-		return store.Project{}, nil, err
-	}
 	now := s.Now().UTC().Truncate(time.Millisecond)
 	p := store.Project{
 		ID: tenancy.ProjectID(tenancy.NewID()), Name: n.Name, Alias: n.Alias, Owner: customer.ID,
 		Placement: tenancy.DefaultPlacement, Region: n.Region, AllowQueries: true, AllowMutations: true,
-		Ejected: n.Schema == nil, CreatedAt: now, UpdatedAt: now,
+		Ejected: n.ejected || n.Config != nil, CreatedAt: now, UpdatedAt: now,
 	}
 	request := deployment.Request{Force: true, Customer: customer.ID}
 	dry := request
@@ -108,24 +147,23 @@ func (s *Service) Add(ctx context.Context, customer store.Customer, n New) (stor
 		s.abandon(ctx, p)
 		return store.Project{}, nil, err
 	}
-	result.Warnings = append(warnings, result.Warnings...)
 	p, err = s.Store.Project(ctx, string(p.ID))
 	return p, result, err
 }
 
 func (n New) definition() (*definition.Definition, []string, error) {
-	switch {
-	case n.Config != nil:
-		def, warnings, problems := definition.Load(*n.Config)
-		if len(problems) > 0 {
-			return nil, nil, asError(problems)
+	if n.Config == nil {
+		types := ""
+		if n.Schema != nil {
+			types = *n.Schema
 		}
-		return def, warnings, nil
-	case n.Schema != nil:
-		return definition.FromSDL(*n.Schema), nil, nil
-	default:
-		return definition.Empty(), nil, nil
+		return definition.Legacy(types), nil, nil
 	}
+	def, warnings, problems := definition.Load(*n.Config)
+	if len(problems) > 0 {
+		return nil, nil, asError(problems)
+	}
+	return def, warnings, nil
 }
 
 // asError makes one error of a definition's problems, which say themselves what
@@ -199,32 +237,46 @@ func (s *Service) AddRootToken(ctx context.Context, customer store.Customer, p s
 	return token, err
 }
 
-// DeleteRootToken takes a permanent token back. It is looked for in the customer's
-// projects alone, so that a stranger's is as one that is not there (LQ-30).
+// RootToken finds a permanent token by its id; 2000 unless it is one of a project in
+// which the customer has a seat, so that a stranger's is as one that is not there
+// (LQ-30).
+func (s *Service) RootToken(ctx context.Context, customer store.Customer, id string) (store.RootToken, error) {
+	if strings.ContainsRune(id, 0) || !utf8.ValidString(id) {
+		return store.RootToken{}, problem.NoRootToken(id)
+	}
+	token, err := s.Store.RootToken(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.RootToken{}, problem.NoRootToken(id)
+	}
+	if err != nil {
+		return store.RootToken{}, err
+	}
+	_, ok, err := s.Accounts.Seat(ctx, token.Project, customer.ID)
+	if err == nil && !ok {
+		err = problem.NoRootToken(id)
+	}
+	if err != nil {
+		return store.RootToken{}, err
+	}
+	return token, nil
+}
+
+// DeleteRootToken takes a permanent token back; 2000 as RootToken.
 func (s *Service) DeleteRootToken(ctx context.Context, customer store.Customer, id string) (store.Project, error) {
-	projects, err := s.List(ctx, customer)
+	token, err := s.RootToken(ctx, customer, id)
 	if err != nil {
 		return store.Project{}, err
 	}
-	if strings.ContainsRune(id, 0) || !utf8.ValidString(id) {
-		return store.Project{}, problem.NoRootToken(id)
+	p, err := s.Get(ctx, customer, string(token.Project))
+	if err != nil {
+		return store.Project{}, err
 	}
-	for _, p := range projects {
-		_, ok, err := s.Accounts.Seat(ctx, p.ID, customer.ID)
-		if err != nil {
-			return store.Project{}, err
-		}
-		if !ok {
-			continue
-		}
-		err = s.Store.RemoveRootToken(ctx, p.ID, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		s.Registry.Changed(p) // after an error too: it may have been done
-		return p, err
+	err = s.Store.RemoveRootToken(ctx, p.ID, id)
+	s.Registry.Changed(p) // after an error too: it may have been done
+	if errors.Is(err, store.ErrNotFound) {
+		err = problem.NoRootToken(id)
 	}
-	return store.Project{}, problem.NoRootToken(id)
+	return p, err
 }
 
 // Delete takes a project out of service, then removes its rows and files. Only
@@ -280,15 +332,29 @@ func (s *Service) FinishDeletes(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Definition is the deployed definition of a project; an empty one before its
-// first release.
-func (s *Service) Definition(ctx context.Context, p store.Project) (*definition.Definition, error) {
-	if p.Release == 0 {
-		return definition.Empty(), nil
-	}
-	r, err := s.Store.Release(ctx, p.ID, p.Release)
-	if err != nil {
-		return nil, err
-	}
-	return definition.Decode(r.Definition)
+// Eject takes a project out of the console's hands, for good: from then on its
+// definition is deployed. 2061 when it has what no definition can say.
+func (s *Service) Eject(ctx context.Context, p store.Project) error {
+	return s.Runner.With(ctx, p.ID, func(ctx context.Context, _ *migrationrun.Locked) error {
+		p, err := s.Find(ctx, string(p.ID))
+		if err != nil || p.Ejected {
+			return err
+		}
+		r, err := s.Store.Release(ctx, p.ID, p.Release)
+		if err != nil {
+			return err
+		}
+		def, err := definition.Decode(r.Definition)
+		if err != nil {
+			return err
+		}
+		for _, f := range def.Functions {
+			if f.Kind == definition.PreWrite {
+				return problem.New(2061, "The project cannot be ejected: the function '%s' has the binding PRE_WRITE, which no definition can have.", f.Name)
+			}
+		}
+		err = s.Store.Eject(ctx, p.ID, s.Now())
+		s.Registry.Changed(p) // after an error too: it may have been done
+		return err
+	})
 }

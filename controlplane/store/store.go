@@ -125,6 +125,8 @@ type Store interface {
 	ProjectsOf(ctx context.Context, customer string) ([]Project, error)
 	// Seat finds a customer's seat in a project.
 	Seat(ctx context.Context, project tenancy.ProjectID, customer string) (Seat, error)
+	// Eject marks a project as ejected. It may be repeated.
+	Eject(ctx context.Context, project tenancy.ProjectID, at time.Time) error
 	// Withdraw takes a project out of service at once and frees its name and
 	// alias. It may be repeated.
 	Withdraw(ctx context.Context, project tenancy.ProjectID, at time.Time) error
@@ -147,6 +149,8 @@ type Store interface {
 	// RemoveRootToken forgets a permanent token of a project. ErrNotFound when the
 	// project has none with this id.
 	RemoveRootToken(ctx context.Context, project tenancy.ProjectID, id string) error
+	// RootToken finds a permanent token by its id.
+	RootToken(ctx context.Context, id string) (RootToken, error)
 	// RootTokens lists a project's permanent tokens, oldest first.
 	RootTokens(ctx context.Context, project tenancy.ProjectID) ([]RootToken, error)
 

@@ -214,6 +214,11 @@ func (s *Store) Seat(ctx context.Context, id tenancy.ProjectID, customer string)
 		CreatedAt: row.CreatedAt.UTC()}, found(err)
 }
 
+// Eject implements store.Store.
+func (s *Store) Eject(ctx context.Context, id tenancy.ProjectID, at time.Time) error {
+	return s.read().EjectProject(ctx, queries.EjectProjectParams{ID: string(id), UpdatedAt: at})
+}
+
 // Withdraw implements store.Store.
 func (s *Store) Withdraw(ctx context.Context, id tenancy.ProjectID, at time.Time) error {
 	_, err := s.read().WithdrawProject(ctx, queries.WithdrawProjectParams{ID: string(id), DeletedAt: &at})
@@ -288,9 +293,19 @@ func (s *Store) RootTokens(ctx context.Context, id tenancy.ProjectID) ([]store.R
 	rows, err := s.read().RootTokens(ctx, string(id))
 	out := make([]store.RootToken, len(rows))
 	for i, t := range rows {
-		out[i] = store.RootToken{ID: t.ID, Project: id, Name: t.Name, Token: t.Token, CreatedAt: t.CreatedAt.UTC()}
+		out[i] = rootToken(t)
 	}
 	return out, err
+}
+
+// RootToken implements store.Store.
+func (s *Store) RootToken(ctx context.Context, id string) (store.RootToken, error) {
+	row, err := s.read().RootToken(ctx, id)
+	return rootToken(row), found(err)
+}
+
+func rootToken(t queries.RootToken) store.RootToken {
+	return store.RootToken{ID: t.ID, Project: tenancy.ProjectID(t.ProjectID), Name: t.Name, Token: t.Token, CreatedAt: t.CreatedAt.UTC()}
 }
 
 // AddRootToken implements store.Store.

@@ -206,6 +206,11 @@ func (s *Store) Seat(ctx context.Context, id tenancy.ProjectID, customer string)
 		CreatedAt: fromMillis(row.CreatedAt)}, found(err)
 }
 
+// Eject implements store.Store.
+func (s *Store) Eject(ctx context.Context, id tenancy.ProjectID, at time.Time) error {
+	return s.read().EjectProject(ctx, queries.EjectProjectParams{ID: string(id), UpdatedAt: millis(at)})
+}
+
 // Withdraw implements store.Store.
 func (s *Store) Withdraw(ctx context.Context, id tenancy.ProjectID, at time.Time) error {
 	ms := millis(at)
@@ -281,9 +286,19 @@ func (s *Store) RootTokens(ctx context.Context, id tenancy.ProjectID) ([]store.R
 	rows, err := s.read().RootTokens(ctx, string(id))
 	out := make([]store.RootToken, len(rows))
 	for i, t := range rows {
-		out[i] = store.RootToken{ID: t.ID, Project: id, Name: t.Name, Token: t.Token, CreatedAt: fromMillis(t.CreatedAt)}
+		out[i] = rootToken(t)
 	}
 	return out, err
+}
+
+// RootToken implements store.Store.
+func (s *Store) RootToken(ctx context.Context, id string) (store.RootToken, error) {
+	row, err := s.read().RootToken(ctx, id)
+	return rootToken(row), found(err)
+}
+
+func rootToken(t queries.RootToken) store.RootToken {
+	return store.RootToken{ID: t.ID, Project: tenancy.ProjectID(t.ProjectID), Name: t.Name, Token: t.Token, CreatedAt: fromMillis(t.CreatedAt)}
 }
 
 // AddRootToken implements store.Store.

@@ -31,7 +31,7 @@ func Suite(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Projects", projects},
 		{"NamesAndAliases", namesAndAliases},
 		{"OneNameForManyCallers", oneNameForManyCallers},
-		{"Withdraw", withdraw},
+		{"Eject", eject}, {"Withdraw", withdraw},
 		{"Publish", publish},
 		{"PublishIsAtomic", publishIsAtomic},
 		{"RootTokens", rootTokens},
@@ -194,6 +194,23 @@ func oneNameForManyCallers(t *testing.T, f *fixture) {
 	f.same(done, 1)
 }
 
+func eject(t *testing.T, f *fixture) {
+	owner := f.customer().ID
+	ids := []tenancy.ProjectID{"a", "b"}
+	for _, id := range ids {
+		p := store.Project{ID: id, Name: string(id), Owner: owner, Placement: tenancy.DefaultPlacement, Region: "EU_WEST_1", CreatedAt: at, UpdatedAt: at}
+		f.must(f.AddProject(t.Context(), p, store.Seat{ID: "seat" + string(id), Project: id, Customer: owner, Owner: true, Status: store.Joined, CreatedAt: at}))
+	}
+	for range 2 {
+		f.must(f.Eject(t.Context(), ids[0], at))
+	}
+	for i, want := range []bool{true, false} {
+		now, err := f.Project(t.Context(), string(ids[i]))
+		f.must(err)
+		f.same(now.Ejected, want)
+	}
+}
+
 func withdraw(t *testing.T, f *fixture) {
 	owner := f.customer().ID
 	a, b := f.project(owner, "a", "first"), f.project(owner, "b", "second")
@@ -343,6 +360,11 @@ func rootTokens(t *testing.T, f *fixture) {
 	tokens, err := f.RootTokens(t.Context(), a.ID)
 	f.must(err)
 	f.same(tokens, []store.RootToken{one})
+	found, err := f.RootToken(t.Context(), one.ID)
+	f.must(err)
+	f.same(found, one)
+	_, err = f.RootToken(t.Context(), "nobody")
+	f.is(err, store.ErrNotFound)
 	f.must(f.RemoveRootToken(t.Context(), a.ID, one.ID))
 	f.is(f.RemoveRootToken(t.Context(), a.ID, one.ID), store.ErrNotFound)
 	tokens, err = f.RootTokens(t.Context(), a.ID)

@@ -83,6 +83,20 @@ func (q *Queries) AliasTaken(ctx context.Context, alias *string) (int64, error) 
 	return count, err
 }
 
+const ejectProject = `-- name: EjectProject :exec
+UPDATE project SET is_ejected = true, updated_at = $2 WHERE id = $1 AND deleted_at IS NULL
+`
+
+type EjectProjectParams struct {
+	ID        string
+	UpdatedAt time.Time
+}
+
+func (q *Queries) EjectProject(ctx context.Context, arg EjectProjectParams) error {
+	_, err := q.db.Exec(ctx, ejectProject, arg.ID, arg.UpdatedAt)
+	return err
+}
+
 const iDTaken = `-- name: IDTaken :one
 SELECT count(*) FROM project WHERE id = $1
 `

@@ -26,6 +26,9 @@ SELECT count(*) FROM project WHERE alias = ?1;
 -- name: IDTaken :one
 SELECT count(*) FROM project WHERE id = ?1;
 
+-- name: EjectProject :exec
+UPDATE project SET is_ejected = true, updated_at = ?2 WHERE id = ?1 AND deleted_at IS NULL;
+
 -- name: WithdrawProject :execrows
 UPDATE project SET name = '~' || id, alias = NULL, release = 0, deleted_at = ?2, updated_at = ?2
 WHERE id = ?1 AND deleted_at IS NULL;

@@ -82,6 +82,20 @@ func (q *Queries) AliasTaken(ctx context.Context, alias *string) (int64, error) 
 	return count, err
 }
 
+const ejectProject = `-- name: EjectProject :exec
+UPDATE project SET is_ejected = true, updated_at = ?2 WHERE id = ?1 AND deleted_at IS NULL
+`
+
+type EjectProjectParams struct {
+	ID        string
+	UpdatedAt int64
+}
+
+func (q *Queries) EjectProject(ctx context.Context, arg EjectProjectParams) error {
+	_, err := q.db.ExecContext(ctx, ejectProject, arg.ID, arg.UpdatedAt)
+	return err
+}
+
 const iDTaken = `-- name: IDTaken :one
 SELECT count(*) FROM project WHERE id = ?1
 `

@@ -68,6 +68,23 @@ func (q *Queries) RemoveRootTokenByID(ctx context.Context, arg RemoveRootTokenBy
 	return result.RowsAffected()
 }
 
+const rootToken = `-- name: RootToken :one
+SELECT id, project_id, name, token, created_at FROM root_token WHERE id = ?1
+`
+
+func (q *Queries) RootToken(ctx context.Context, id string) (RootToken, error) {
+	row := q.db.QueryRowContext(ctx, rootToken, id)
+	var i RootToken
+	err := row.Scan(
+		&i.ID,
+		&i.ProjectID,
+		&i.Name,
+		&i.Token,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const rootTokens = `-- name: RootTokens :many
 SELECT id, project_id, name, token, created_at FROM root_token WHERE project_id = ?1 ORDER BY created_at, id
 `

@@ -1,0 +1,135 @@
+package managementapi
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"icehouse/controlplane/definition"
+	"icehouse/controlplane/elements"
+	"icehouse/dataplane/datamodel"
+)
+
+// functionNode is a deployed function.
+type functionNode struct {
+	part
+	definition.Function
+}
+
+func (f functionNode) typeName() string {
+	switch f.Kind {
+	case definition.Subscription:
+		return "ServerSideSubscriptionFunction"
+	case definition.Resolver:
+		return "SchemaExtensionFunction"
+	default:
+		return "RequestPipelineMutationFunction"
+	}
+}
+
+func (p part) function(f definition.Function) functionNode {
+	p.id = p.snap.FunctionID(f.Name)
+	return functionNode{p, f}
+}
+
+// running are the functions that have a type here.
+func running(s *elements.Snapshot) (out []definition.Function) {
+	for _, f := range s.Definition.Functions {
+		if f.Runs() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// bindings are the steps of hooks.
+var bindings = map[string]definition.Kind{
+	"TRANSFORM_ARGUMENT": definition.OperationBefore, "PRE_WRITE": definition.PreWrite, "TRANSFORM_PAYLOAD": definition.OperationAfter,
+}
+
+func (f functionNode) binding() any {
+	for name, kind := range bindings {
+		if f.Kind == kind {
+			return name
+		}
+	}
+	return nil
+}
+
+// target is the type that a hook hangs on, and its operation.
+func (f functionNode) target() (*datamodel.Type, string) {
+	name, verb, _ := strings.Cut(f.Operation, ".")
+	for _, t := range f.snap.Model.Types {
+		if strings.EqualFold(t.Name, name) {
+			return t, strings.ToUpper(verb)
+		}
+	}
+	return nil, "" // a deploy lets no such hook through
+}
+
+// kind is WEBHOOK or AUTH0, the word for code that the platform runs.
+func (f functionNode) kind() any {
+	if f.Webhook != nil {
+		return "WEBHOOK"
+	}
+	return "AUTH0"
+}
+
+func (f functionNode) webhookURL() any {
+	if f.Webhook == nil {
+		return nil
+	}
+	return f.Webhook.URL
+}
+
+// headers are a JSON object as text.
+func (f functionNode) headers() (any, error) {
+	if f.Webhook == nil {
+		return nil, nil
+	}
+	if len(f.Webhook.Headers) == 0 {
+		return "{}", nil
+	}
+	text, err := json.Marshal(f.Webhook.Headers)
+	return string(text), err
+}
+
+func (f functionNode) inlineCode() any {
+	if f.Code == nil || f.Code.Text == "" {
+		return nil
+	}
+	return f.Code.Text
+}
+
+// buckets is the length of every histogram (platform §4.6).
+const buckets = 180
+
+func (r resolvers) functions() {
+	kind := func(name string, own fields) {
+		own["name"] = value(func(f functionNode) any { return f.Name })
+		own["type"] = value(functionNode.kind)
+		own["isActive"] = value(func(f functionNode) any { return f.Enabled })
+		own["webhookUrl"] = value(functionNode.webhookURL)
+		own["webhookHeaders"] = asked(func(_ context.Context, f functionNode, _ input) (any, error) { return f.headers() })
+		own["inlineCode"] = value(functionNode.inlineCode)
+		own["auth0Id"] = value(func(functionNode) any { return nil })
+		// Functions don't run yet: nothing was counted.
+		own["stats"] = value(func(functionNode) any {
+			return map[string]any{"requestHistogram": make([]int, buckets), "requestCount": 0, "errorCount": 0}
+		})
+		r[name] = own
+	}
+	kind("RequestPipelineMutationFunction", fields{
+		"model": value(func(f functionNode) any {
+			t, _ := f.target()
+			return f.model(t)
+		}),
+		"binding": value(functionNode.binding),
+		"operation": value(func(f functionNode) any {
+			_, verb := f.target()
+			return verb
+		}),
+	})
+	kind("ServerSideSubscriptionFunction", fields{"query": value(func(f functionNode) any { return f.Query })})
+	kind("SchemaExtensionFunction", fields{"schema": value(func(f functionNode) any { return f.Schema })})
+}
