@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 
 	"icehouse/cmd/icehouse/internal/cli"
 	"icehouse/deploy/testbed"
+	"icehouse/deploy/testbed/graphcoolcli"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
@@ -44,6 +46,8 @@ func TestScripts(t *testing.T) {
 	}{
 		{"dev", []string{"testdata/script", "testdata/script/dev"}, startDev},
 		{"serve", []string{"testdata/script"}, startServe},
+		// The original command line, with the cluster that the dev server announced.
+		{"original", []string{"testdata/script/original"}, startDev},
 	} {
 		for _, dir := range c.dirs {
 			t.Run(c.name, func(t *testing.T) {
@@ -51,7 +55,7 @@ func TestScripts(t *testing.T) {
 					Dir:           dir,
 					UpdateScripts: *update,
 					Setup:         func(env *testscript.Env) error { return setUp(env, c.start) },
-					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip},
+					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original},
 				})
 			})
 		}
@@ -190,6 +194,36 @@ func graphql(ts *testscript.TestScript, neg bool, args []string) {
 		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[2])))
 	}
 	show(ts, request)
+}
+
+// original runs the original command line. The file has what to type at which
+// question, a line each; the keys are quoted as in Go.
+//
+//	gcf ARGUMENT...
+//	gcf -type FILE ARGUMENT...      lines: QUESTION => "KEYS"
+func original(ts *testscript.TestScript, neg bool, args []string) {
+	var answers []graphcoolcli.Answer
+	if len(args) > 1 && args[0] == "-type" {
+		for line := range strings.Lines(ts.ReadFile(args[1])) {
+			question, quoted, _ := strings.Cut(strings.TrimSpace(line), " => ")
+			keys, err := strconv.Unquote(quoted)
+			if err != nil {
+				ts.Fatalf("%s: %q is no line of the form QUESTION => \"KEYS\"", args[1], line)
+			}
+			answers = append(answers, graphcoolcli.Answer{Question: question, Keys: keys})
+		}
+		args = args[2:]
+	}
+	client, err := graphcoolcli.Install()
+	ts.Check(err)
+	user := graphcoolcli.User{Home: ts.Getenv("HOME"), Dir: ts.MkAbs("."), Env: []string{"GRAPHCOOL_TARGET=" + ts.Getenv("GRAPHCOOL_TARGET")}}
+	result, err := client.Run(user, answers, args...)
+	_, _ = io.WriteString(ts.Stdout(), result.Stdout)
+	_, _ = io.WriteString(ts.Stderr(), result.Stderr)
+	ts.Check(err)
+	if failed := result.Code != 0; failed != neg {
+		ts.Fatalf("gcf %s: exit code %d\n%s%s", strings.Join(args, " "), result.Code, result.Stdout, result.Stderr)
+	}
 }
 
 // get fetches a URL.

@@ -86,7 +86,7 @@ func (c *connection) login(masterToken string) error {
 		return c.explain(err)
 	}
 	c.Token, c.cluster.Secret = token, token
-	return c.env.SaveCluster(c.cluster)
+	return c.env.SaveCluster(c.cluster, false)
 }
 
 // masterToken is the secret that opens this cluster; "" when it is not known.

@@ -323,17 +323,21 @@ func (f *file) forget(e *Environment, gone Target) error {
 }
 
 // SaveCluster stores a cluster in the home directory. What else stands at it
-// stays.
-func (e *Environment) SaveCluster(c Cluster) error {
+// stays. asDefault makes it the default if there is none.
+func (e *Environment) SaveCluster(c Cluster, asDefault bool) error {
 	if e.home.path == "" {
 		return errors.New("there is no home directory to keep the cluster in")
 	}
+	asDefault = asDefault && e.DefaultCluster() == ""
 	return e.home.change(e.sources, func(f *file, text []byte) ([]byte, error) {
 		var err error
 		for _, entry := range [][2]string{{"host", c.Host}, {"faasHost", c.FaaSHost}, {"clusterSecret", c.Secret}} {
 			if text, err = yamldoc.Set(text, yamldoc.String(entry[1]), f.at("clusters", c.Name, entry[0])...); err != nil {
 				return nil, err
 			}
+		}
+		if asDefault {
+			return yamldoc.Set(text, yamldoc.String(c.Name), f.at("clusters", defaultName)...)
 		}
 		return text, nil
 	})
