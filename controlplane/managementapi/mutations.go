@@ -97,6 +97,7 @@ func (t *types) mutations() *graphql.Object {
 			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.String))},
 			graphql.Fields{"viewer": viewerField, "user": userField, "deletedId": {Type: required(graphql.String)}},
 			a.deleteProject),
+		"resetProjectData": t.resetProjectData(),
 		"getTemporaryDeployUrl": mutation("getTemporaryDeployUrl",
 			graphql.InputObjectConfigFieldMap{"projectId": arg(required(graphql.String))},
 			graphql.Fields{"url": {Type: required(graphql.String)}},

@@ -26,6 +26,7 @@ type types struct {
 	customerEdge, projectEdge, tokenEdge             *graphql.Object
 	projectConnection, tokenConnection, functionConn *graphql.Object
 	region                                           *graphql.Enum
+	logConnection                                    *graphql.Object
 	dateTime                                         *graphql.Scalar
 }
 
@@ -146,6 +147,11 @@ func (t *types) functionTypes() {
 		"requestHistogram": {Type: listOf(graphql.Int)}, "requestCount": {Type: required(graphql.Int)},
 		"errorCount": {Type: required(graphql.Int)}, "lastRequest": {Type: t.dateTime},
 	}})
+	// Functions don't run yet: nothing was counted.
+	counted := plainly(required(stats), func(functionNode) any {
+		return map[string]any{"requestHistogram": make([]int, 180), "requestCount": 0, "errorCount": 0}
+	})
+	counted.Args = connectionArgs()
 	common := func() graphql.Fields {
 		return graphql.Fields{
 			"id":             plainly(required(graphql.ID), func(f functionNode) any { return f.id }),
@@ -156,15 +162,13 @@ func (t *types) functionTypes() {
 			"webhookHeaders": get(graphql.String, func(_ context.Context, f functionNode, _ map[string]any) (any, error) { return f.headers() }),
 			"inlineCode":     plainly(graphql.String, functionNode.inlineCode),
 			"auth0Id":        plainly(graphql.String, func(functionNode) any { return nil }),
-			// Functions don't run yet: nothing was counted.
-			"stats": plainly(required(stats), func(functionNode) any {
-				return map[string]any{"requestHistogram": make([]int, 180), "requestCount": 0, "errorCount": 0}
-			}),
+			"logs":           t.logs(),
+			"stats":          counted,
 		}
 	}
 	shared := graphql.Fields{}
 	for name, f := range common() {
-		shared[name] = &graphql.Field{Type: f.Type}
+		shared[name] = &graphql.Field{Type: f.Type, Args: f.Args}
 	}
 	t.function = graphql.NewInterface(graphql.InterfaceConfig{Name: "Function", Fields: shared,
 		ResolveType: func(p graphql.ResolveTypeParams) *graphql.Object { return t.objectOf(p.Value) }})

@@ -6,7 +6,8 @@
 // wrote, and how it ended. Only tests call it. The locked version is installed as the
 // oracle is (package npm); node and npm must be on the machine. It can't look up any
 // name but localhost: it would send its reports, and the user's token with them, to
-// hosts of the original.
+// hosts of the original. It runs without node's own fetch, which is younger than it is
+// and does not send its bundles; it brings one of its own.
 package graphcoolcli
 
 import (
@@ -67,7 +68,7 @@ const patience = 2 * time.Minute
 func (c CLI) Run(u User, answers []Answer, args ...string) (Result, error) {
 	node := exec.Command("node", append([]string{"--no-warnings", filepath.Join(c.folder, "node_modules", "graphcool-framework", "dist", "index.js")}, args...)...)
 	node.Dir = u.Dir
-	node.Env = append([]string{"HOME=" + u.Home, "PATH=" + os.Getenv("PATH"), "NODE_OPTIONS=--require=" + filepath.Join(c.folder, "offline.cjs")}, u.Env...)
+	node.Env = append([]string{"HOME=" + u.Home, "PATH=" + os.Getenv("PATH"), "NODE_OPTIONS=--no-experimental-fetch --require=" + filepath.Join(c.folder, "offline.cjs")}, u.Env...)
 	in, err := node.StdinPipe()
 	if err != nil {
 		return Result{}, err

@@ -45,6 +45,7 @@ type commands struct {
 	RootToken   rootTokenCommand   `cmd:"" help:"Print a root token, or the names of all."`
 	Export      exportCommand      `cmd:"" help:"Write all data of a service into an archive."`
 	Import      importCommand      `cmd:"" help:"Bring the data of an archive into a service."`
+	Reset       resetCommand       `cmd:"" help:"Delete all data of a service."`
 	Delete      deleteCommand      `cmd:"" help:"Delete a service with all its data."`
 	Clusters    clustersCommand    `cmd:"" help:"Connect to a cluster."`
 	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`

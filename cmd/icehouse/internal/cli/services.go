@@ -141,35 +141,57 @@ func (c *rootTokenCommand) Run(s *session) error {
 	return nil
 }
 
+type resetCommand struct {
+	Target string `short:"t" help:"The target whose data are deleted."`
+	Force  bool   `short:"f" help:"Do not ask."`
+}
+
+// Run deletes all nodes and edges of a service; what it is made of stays.
+func (c *resetCommand) Run(s *session) error {
+	conn, target, project, err := s.confirmed(c.Target, c.Force, "Delete all data of service")
+	if err != nil {
+		return err
+	}
+	if err := conn.try(func(ctx context.Context) error { return conn.ResetData(ctx, project.ID) }); err != nil {
+		return err
+	}
+	s.printf("Deleted all data of service %s (%s).\n", project.Name, target)
+	return nil
+}
+
 type deleteCommand struct {
 	Target string `short:"t" help:"The target whose service is deleted."`
 	Force  bool   `short:"f" help:"Do not ask."`
 }
 
 func (c *deleteCommand) Run(s *session) error {
-	conn, target, err := s.reach(c.Target)
+	conn, target, project, err := s.confirmed(c.Target, c.Force, "Delete with all its data service")
 	if err != nil {
 		return err
 	}
-	project, err := conn.project(target)
-	if err != nil {
-		return err
-	}
-	if !c.Force {
-		answer, err := s.ask(fmt.Sprintf("Delete service %s (%s) with all its data? Type its name to confirm: ", project.Name, target))
-		if err != nil {
-			return err
-		}
-		if answer != project.Name {
-			return errors.New("nothing was deleted")
-		}
-	}
-	err = conn.try(func(ctx context.Context) error { return conn.DeleteProject(ctx, project.ID) })
-	if err != nil {
+	if err := conn.try(func(ctx context.Context) error { return conn.DeleteProject(ctx, project.ID) }); err != nil {
 		return err
 	}
 	s.printf("Deleted service %s (%s).\n", project.Name, target)
 	return conn.env.Forget(target)
+}
+
+// confirmed finds the service of a target and has its name typed, unless by force,
+// before what can't be taken back.
+func (s *session) confirmed(target string, force bool, what string) (*connection, graphcoolrc.Target, systemapi.Project, error) {
+	conn, t, err := s.reach(target)
+	if err != nil {
+		return nil, t, systemapi.Project{}, err
+	}
+	project, err := conn.project(t)
+	if err != nil || force {
+		return conn, t, project, err
+	}
+	answer, err := s.ask(fmt.Sprintf("%s %s (%s)? Type its name to confirm: ", what, project.Name, t))
+	if err == nil && answer != project.Name {
+		err = errors.New("nothing was deleted")
+	}
+	return conn, t, project, err
 }
 
 // ask reads one line from the user.

@@ -269,3 +269,13 @@ func (c *Client) DeleteProject(ctx context.Context, project string) error {
   deleteProject(input: {projectId: $projectId, clientMutationId: "static"}) { deletedId }
 }`, map[string]any{"projectId": project}, &data)
 }
+
+// ResetData deletes all nodes and edges of a service.
+func (c *Client) ResetData(ctx context.Context, project string) error {
+	var data struct {
+		ResetProjectData struct{ ClientMutationID string }
+	}
+	return c.do(ctx, `mutation ($projectId: String!) {
+  resetProjectData(input: {projectId: $projectId, clientMutationId: "static"}) { clientMutationId }
+}`, map[string]any{"projectId": project}, &data)
+}
