@@ -100,6 +100,9 @@ func Run(ctx context.Context, p Process) (code int) {
 		return 1
 	}
 	if err := parsed.Run(s); err != nil {
+		if flag, ok := parsed.Selected().Target.Addr().Interface().(interface{ asJSON() bool }); ok && flag.asJSON() && !errors.Is(err, errReported) {
+			_ = s.printJSON(map[string]any{"error": failed(err)})
+		}
 		return s.fail(err)
 	}
 	return 0
@@ -167,9 +170,9 @@ func (c *helpCommand) Run(s *session) error {
 	return s.explain(c.Command)
 }
 
-type versionCommand struct{}
+type versionCommand struct{ output }
 
-func (*versionCommand) Run(s *session) error {
+func (c *versionCommand) Run(s *session) error {
 	version, revision := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; v != "" && v != "(devel)" {
@@ -177,10 +180,14 @@ func (*versionCommand) Run(s *session) error {
 		}
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
-				revision = " (" + setting.Value + ")"
+				revision = setting.Value
 			}
 		}
 	}
-	s.printf("icehouse %s%s\n", version, revision)
-	return nil
+	return c.show(s, map[string]string{"version": version, "revision": revision}, func() {
+		if revision != "" {
+			version += " (" + revision + ")"
+		}
+		s.printf("icehouse %s\n", version)
+	})
 }

@@ -16,6 +16,7 @@ type clustersCommand struct {
 	Host     string `placeholder:"URL" help:"The address of the cluster."`
 	FaasHost string `placeholder:"URL" help:"Where it takes uploads of functions; the host, if not given."`
 	Token    string `envvar:"MASTER_TOKEN" help:"The master token of the cluster."`
+	output
 }
 
 func (c *clustersCommand) Run(s *session) error {
@@ -24,10 +25,15 @@ func (c *clustersCommand) Run(s *session) error {
 		return err
 	}
 	if !c.Connect {
+		all := []map[string]any{}
 		for _, cluster := range env.Clusters() {
-			s.printf("%-16s %s\n", cluster.Name, cluster.Host)
+			all = append(all, map[string]any{"name": cluster.Name, "host": cluster.Host, "default": cluster.Name == env.DefaultCluster()})
 		}
-		return nil
+		return c.show(s, all, func() {
+			for _, cluster := range all {
+				s.printf("%-16s %s\n", cluster["name"], cluster["host"])
+			}
+		})
 	}
 	for _, missing := range []struct {
 		value    *string
@@ -58,6 +64,5 @@ func (c *clustersCommand) Run(s *session) error {
 	if err := conn.login(c.Token); err != nil {
 		return err
 	}
-	s.printf("Connected to %s as %s.\n", host, c.Name)
-	return nil
+	return c.show(s, map[string]string{"name": c.Name, "host": host}, func() { s.printf("Connected to %s as %s.\n", host, c.Name) })
 }

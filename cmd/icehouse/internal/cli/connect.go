@@ -159,3 +159,17 @@ func endpoints(host, project string) [][2]string {
 		{"File API", host + "/file/v1/" + project},
 	}
 }
+
+// addresses are the endpoints by the names of their APIs.
+func addresses(host, project string) map[string]string {
+	out := map[string]string{}
+	for i, name := range []string{"simple", "relay", "subscriptions", "file"} {
+		out[name] = endpoints(host, project)[i][1]
+	}
+	return out
+}
+
+// described is a service as programs see it.
+func described(p systemapi.Project) map[string]any {
+	return map[string]any{"id": p.ID, "name": p.Name, "alias": p.Alias}
+}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -26,6 +25,8 @@ type deployCommand struct {
 	DryRun            bool   `short:"d" help:"Only show what would change."`
 	JSON              bool   `short:"j" name:"json" help:"Print the outcome as JSON."`
 }
+
+func (c *deployCommand) asJSON() bool { return c.JSON }
 
 func (c *deployCommand) Run(s *session) error {
 	env, dir, err := s.environment()
@@ -205,7 +206,7 @@ func (d *deployment) push(definition servicedef.Definition) error {
 		return err
 	}
 	if d.command.JSON {
-		err = d.printJSON(outcome)
+		err = d.printOutcomeJSON(outcome)
 	} else {
 		d.printOutcome(outcome, d.Now().Sub(began))
 	}
@@ -256,24 +257,17 @@ func (d *deployment) printOutcome(outcome systemapi.Outcome, took time.Duration)
 	}
 }
 
-func (d *deployment) printJSON(outcome systemapi.Outcome) error {
-	addresses := map[string]string{}
-	for i, key := range []string{"simple", "relay", "subscriptions", "file"} {
-		addresses[key] = endpoints(d.cluster.cluster.Host, d.project.ID)[i][1]
-	}
-	out := json.NewEncoder(d.Stdout)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(map[string]any{
+func (d *deployment) printOutcomeJSON(outcome systemapi.Outcome) error {
+	return d.printJSON(map[string]any{
 		"target":            d.target.Name,
 		"cluster":           d.target.Cluster,
-		"project":           map[string]any{"id": d.project.ID, "name": d.project.Name, "alias": d.project.Alias},
+		"project":           described(d.project),
 		"dryRun":            d.command.DryRun,
 		"migrationMessages": list(outcome.Messages),
 		"errors":            list(outcome.Errors),
 		"warnings":          list(outcome.Warnings),
 		"exposure":          map[string]any{"now": list(outcome.Exposure.Now), "added": list(outcome.Exposure.Added), "removed": list(outcome.Exposure.Removed)},
-		"endpoints":         addresses,
+		"endpoints":         addresses(d.cluster.cluster.Host, d.project.ID),
 	})
 }
 

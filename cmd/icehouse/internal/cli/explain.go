@@ -16,6 +16,7 @@ type explainCommand struct {
 	As        string `placeholder:"WHO" help:"Answer as anonymous, or as the node with this id; TYPE/ID where its type is not User. Without it you ask as an admin."`
 	Variables string `placeholder:"JSON" help:"The operation's variables."`
 	Relay     bool   `help:"Ask the Relay API."`
+	output
 }
 
 // Run shows how an operation is answered: what the permissions decide, and the SQL.
@@ -41,8 +42,7 @@ func (c *explainCommand) Run(s *session) error {
 	if err != nil {
 		return conn.explain(err)
 	}
-	s.printAnswer(answer)
-	return nil
+	return c.show(s, answer, func() { s.printAnswer(answer) })
 }
 
 func (s *session) printAnswer(a dataapi.Answer) {

@@ -1,12 +1,23 @@
 package cli
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"icehouse/cmd/icehouse/internal/systemapi"
 )
+
+// table prints rows in columns.
+func (s *session) table(head []string, rows [][]string) {
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 3, ' ', 0)
+	for _, row := range append([][]string{head}, rows...) {
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	_ = w.Flush()
+}
 
 // group is what belongs under one heading, in order of appearance.
 type group[T any] struct {
