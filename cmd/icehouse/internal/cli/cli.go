@@ -30,26 +30,37 @@ type Process struct {
 	Dir     string // working directory
 	Home    string // "" when there is none
 	Color   bool   // Stdout is a terminal that shows colours
+	// Open shows a page in the browser; nil: there is none.
+	Open    func(url string) error
 	Now     func() time.Time
 	Signals <-chan os.Signal // requests to stop
 }
 
 // commands is the grammar of the command line.
 type commands struct {
-	Init        initCommand        `cmd:"" help:"Make a folder with a new service in it."`
+	Init        initCommand        `cmd:"" help:"Make a folder with a new service in it, or with a deployed one."`
 	Deploy      deployCommand      `cmd:"" help:"Deploy the service of this folder."`
+	Diff        diffCommand        `cmd:"" help:"Show what a deploy would change."`
 	Info        infoCommand        `cmd:"" help:"Show a service and its endpoints."`
 	List        listCommand        `cmd:"" aliases:"ls" help:"List targets and services."`
+	GetSchema   getSchemaCommand   `cmd:"" help:"Print the schema of a service's API."`
 	Explain     explainCommand     `cmd:"" help:"Show how an operation is answered: permissions and SQL."`
 	Permissions permissionsCommand `cmd:"" help:"Test the permissions of the service of this folder."`
 	RootToken   rootTokenCommand   `cmd:"" help:"Print a root token, or the names of all."`
+	Logs        logsCommand        `cmd:"" help:"Show what functions said."`
+	InvokeLocal invokeLocalCommand `cmd:"" help:"Run a function on this machine; not yet."`
+	Playground  playgroundCommand  `cmd:"" help:"Open the page of a service's API."`
+	Console     consoleCommand     `cmd:"" help:"Open the page of a cluster."`
 	Export      exportCommand      `cmd:"" help:"Write all data of a service into an archive."`
 	Import      importCommand      `cmd:"" help:"Bring the data of an archive into a service."`
 	Reset       resetCommand       `cmd:"" help:"Delete all data of a service."`
 	Delete      deleteCommand      `cmd:"" help:"Delete a service with all its data."`
 	Clusters    clustersCommand    `cmd:"" help:"Connect to a cluster."`
+	Account     accountCommand     `cmd:"" aliases:"whoami" help:"Show the account that a cluster knows you by."`
 	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`
 	Serve       serveCommand       `cmd:"" help:"Run a server."`
+	Completion  completionCommand  `cmd:"" help:"Print a script that completes commands in a shell."`
+	Complete    completeCommand    `cmd:"" hidden:""`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	Help        helpCommand        `cmd:"" help:"Explain a command."`
 }
@@ -60,6 +71,7 @@ type session struct {
 	ctx     context.Context
 	options map[string]any // every flag of the command, for ${opt:...}
 	explain func(args ...string) error
+	model   *kong.Application
 	in      *bufio.Reader // over Stdin
 }
 
@@ -85,6 +97,7 @@ func Run(ctx context.Context, p Process) (code int) {
 	if err != nil {
 		return s.fail(err)
 	}
+	s.model = parser.Model
 	s.explain = func(args ...string) error {
 		_, err := parser.Parse(append(args, "--help"))
 		return err

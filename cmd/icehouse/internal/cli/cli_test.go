@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"unknown command":      {[]string{"fly"}, "unexpected argument fly"},
 		"unknown flag":         {[]string{"dev", "--prot", "1"}, "unknown flag --prot"},
-		"unknown short flag":   {[]string{"deploy", "-i"}, "unknown flag -i"},
+		"unknown short flag":   {[]string{"deploy", "-x"}, "unknown flag -x"},
 		"open without secrets": {[]string{"dev", "--host", "0.0.0.0"}, "0.0.0.0 can be reached from other machines: set MASTER_TOKEN and JWT_SECRET"},
 		"serve without":        {[]string{"serve", "--database-url", "sqlite:db"}, "serve makes no secrets"},
 		"no service here":      {[]string{"deploy"}, "no graphcool.yml here or above"},

@@ -173,3 +173,30 @@ func addresses(host, project string) map[string]string {
 func described(p systemapi.Project) map[string]any {
 	return map[string]any{"id": p.ID, "name": p.Name, "alias": p.Alias}
 }
+
+// chooseCluster is the given cluster, or else the default one, or the dev server's, or
+// the only one. flag is what the user can give.
+func chooseCluster(env *graphcoolrc.Environment, given, flag string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	if name := env.DefaultCluster(); name != "" {
+		if _, err := env.Cluster(name); err == nil {
+			return name, nil
+		}
+	}
+	var names []string
+	for _, c := range env.Clusters() {
+		if c.Name == localCluster {
+			return localCluster, nil
+		}
+		names = append(names, c.Name)
+	}
+	switch len(names) {
+	case 0:
+		return localCluster, nil
+	case 1:
+		return names[0], nil
+	}
+	return "", fmt.Errorf("there are several clusters (%s): choose one with %s", strings.Join(names, ", "), flag)
+}

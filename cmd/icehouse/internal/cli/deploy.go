@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type deployCommand struct {
 	NewService        string `short:"n" placeholder:"NAME" help:"Make a new service of this name."`
 	NewServiceCluster string `short:"c" placeholder:"CLUSTER" help:"The cluster for a new service."`
 	Alias             string `short:"a" help:"The alias of a new service."`
+	Interactive       bool   `short:"i" help:"Ask for cluster, target and name of a new service."`
 	Default           bool   `short:"D" help:"Make the target the default."`
 	DryRun            bool   `short:"d" help:"Only show what would change."`
 	JSON              bool   `short:"j" name:"json" help:"Print the outcome as JSON."`
@@ -67,6 +69,9 @@ type deployment struct {
 
 // choose finds the service to deploy to, or makes it (platform §5.4).
 func (d *deployment) choose() error {
+	if d.command.Interactive {
+		return d.interview()
+	}
 	target, err := d.env.Target(d.command.Target)
 	var unknown *graphcoolrc.UnknownTargetError
 	fresh := errors.Is(err, graphcoolrc.ErrNoTarget) ||
@@ -106,9 +111,42 @@ func (d *deployment) choose() error {
 	return nil
 }
 
+// interview asks for what flags did not say about a new service.
+func (d *deployment) interview() error {
+	if d.command.DryRun {
+		return errors.New("--interactive and --dry-run exclude each other: a new service has nothing to compare with")
+	}
+	cluster, err := chooseCluster(d.env, d.command.NewServiceCluster, "--new-service-cluster")
+	if err != nil { // there are several: the question has no default
+		cluster = ""
+	}
+	var names []string
+	for _, c := range d.env.Clusters() {
+		names = append(names, c.Name)
+	}
+	for _, q := range []struct {
+		given          *string
+		question, none string
+	}{
+		{&d.command.NewServiceCluster, "Cluster (" + strings.Join(names, ", ") + ")", cluster},
+		{&d.command.Target, "Name of the target", d.newTargetName()},
+		{&d.command.NewService, "Name of the service", serviceName(filepath.Base(d.dir))},
+	} {
+		if *q.given != "" {
+			continue
+		}
+		answer, err := d.ask(fmt.Sprintf("%s [%s]: ", q.question, q.none))
+		if err != nil {
+			return err
+		}
+		*q.given = cmp.Or(answer, q.none)
+	}
+	return d.create()
+}
+
 // create makes a new service and a target for it.
 func (d *deployment) create() error {
-	cluster, err := d.clusterForNew()
+	cluster, err := chooseCluster(d.env, d.command.NewServiceCluster, "--new-service-cluster")
 	if err != nil {
 		return err
 	}
@@ -130,33 +168,6 @@ func (d *deployment) create() error {
 	}
 	d.target = graphcoolrc.Target{Name: d.newTargetName(), Cluster: cluster, Project: d.project.ID}
 	return d.env.SaveTarget(d.target, d.command.Default)
-}
-
-// clusterForNew is the named cluster, or else the default one, or the dev
-// server's, or the only one.
-func (d *deployment) clusterForNew() (string, error) {
-	if d.command.NewServiceCluster != "" {
-		return d.command.NewServiceCluster, nil
-	}
-	if name := d.env.DefaultCluster(); name != "" {
-		if _, err := d.env.Cluster(name); err == nil {
-			return name, nil
-		}
-	}
-	var names []string
-	for _, c := range d.env.Clusters() {
-		if c.Name == localCluster {
-			return localCluster, nil
-		}
-		names = append(names, c.Name)
-	}
-	switch len(names) {
-	case 0:
-		return localCluster, nil
-	case 1:
-		return names[0], nil
-	}
-	return "", fmt.Errorf("there are several clusters (%s): choose one with --new-service-cluster", strings.Join(names, ", "))
 }
 
 // newTargetName is the flag's, or dev with the first number that is free.

@@ -170,17 +170,33 @@ func unquotedWildcards(text []byte) Problems {
 	return found
 }
 
+// module is a definition as it travels (platform §1.7).
+type module struct {
+	Name    string            `json:"name"`
+	Content string            `json:"content"`
+	Files   map[string]string `json:"files"`
+}
+
 // Config packs the definition as push and addProject take it.
 func (d Definition) Config() string {
-	type module struct {
-		Name    string            `json:"name"`
-		Content string            `json:"content"`
-		Files   map[string]string `json:"files"`
-	}
 	var b strings.Builder
 	out := json.NewEncoder(&b)
 	out.SetEscapeHTML(false)
 	// Strings and maps of strings always encode.
 	_ = out.Encode(map[string][]module{"modules": {{Content: d.Content, Files: d.Files}}})
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Unpack is the opposite of Config.
+func Unpack(config string) (Definition, error) {
+	var packed struct{ Modules []module }
+	if err := json.Unmarshal([]byte(config), &packed); err != nil {
+		return Definition{}, fmt.Errorf("read the deployed definition: %w", err)
+	}
+	for _, m := range packed.Modules {
+		if m.Name == "" {
+			return Definition{Content: m.Content, Files: m.Files}, nil
+		}
+	}
+	return Definition{}, errors.New("the deployed definition has no root module")
 }

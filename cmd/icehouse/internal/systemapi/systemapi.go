@@ -122,6 +122,8 @@ type Project struct {
 	Region  string  `json:"region"`
 	Schema  string  `json:"schema"` // the data model, as SDL
 	Ejected bool    `json:"isEjected"`
+	// Definition is the deployed definition with its files, as JSON (platform §1.7).
+	Definition string `json:"projectDefinitionWithFileContent"`
 }
 
 // Message is one step of a deploy.
@@ -267,15 +269,5 @@ func (c *Client) DeleteProject(ctx context.Context, project string) error {
 	var data struct{ DeleteProject struct{ DeletedID string } }
 	return c.do(ctx, `mutation ($projectId: String!) {
   deleteProject(input: {projectId: $projectId, clientMutationId: "static"}) { deletedId }
-}`, map[string]any{"projectId": project}, &data)
-}
-
-// ResetData deletes all nodes and edges of a service.
-func (c *Client) ResetData(ctx context.Context, project string) error {
-	var data struct {
-		ResetProjectData struct{ ClientMutationID string }
-	}
-	return c.do(ctx, `mutation ($projectId: String!) {
-  resetProjectData(input: {projectId: $projectId, clientMutationId: "static"}) { clientMutationId }
 }`, map[string]any{"projectId": project}, &data)
 }
