@@ -65,6 +65,7 @@ type deployment struct {
 	cluster *connection
 	target  graphcoolrc.Target
 	project systemapi.Project
+	pushed  servicedef.Definition
 }
 
 // choose finds the service to deploy to, or makes it (platform §5.4).
@@ -206,12 +207,15 @@ func serviceName(folder string) string {
 // push sends the definition and shows what came of it.
 func (d *deployment) push(definition servicedef.Definition) error {
 	began := d.Now()
+	d.pushed = definition
 	d.notef("Deploying service %s to %s%s", d.project.Name, d.target, named(d.target.Name))
 	var outcome systemapi.Outcome
-	err := d.cluster.try(func(ctx context.Context) error {
-		var err error
-		outcome, err = d.cluster.Push(ctx, d.project.ID, definition.Config(), d.command.DryRun, d.command.Force)
-		return err
+	err := d.during("deploying", func() error {
+		return d.cluster.try(func(ctx context.Context) error {
+			var err error
+			outcome, err = d.cluster.Push(ctx, d.project.ID, definition.Config(), d.command.DryRun, d.command.Force)
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -238,7 +242,7 @@ func (d *deployment) printOutcome(outcome systemapi.Outcome, took time.Duration)
 	switch {
 	case len(outcome.Errors) > 0:
 		d.printf("\nThere are issues with the new service definition:\n")
-		d.printErrors(outcome.Errors)
+		d.printErrors(d.placed(outcome.Errors))
 		if strings.Contains(outcome.Errors[0].Description, "destructive changes") {
 			d.printf("\nIf you are sure that these data may go, deploy again with --force.\n")
 		}
@@ -268,6 +272,29 @@ func (d *deployment) printOutcome(outcome systemapi.Outcome, took time.Duration)
 	}
 }
 
+// placed is an error with the place in a file that it is about, if there is one.
+type placed struct {
+	systemapi.SchemaError
+	Place   *spot `json:"place,omitempty"`
+	excerpt string
+}
+
+func (d *deployment) placed(all []systemapi.SchemaError) []placed {
+	out := []placed{}
+	for _, e := range all {
+		field := ""
+		if e.Field != nil {
+			field = *e.Field
+		}
+		one := placed{SchemaError: e}
+		if p, ok := d.pushed.Locate(e.Type, field, e.Description); ok {
+			one.Place, one.excerpt = &spot{File: p.File, Line: p.At.Line, Column: p.At.Column}, p.Excerpt
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
 func (d *deployment) printOutcomeJSON(outcome systemapi.Outcome) error {
 	return d.printJSON(map[string]any{
 		"target":            d.target.Name,
@@ -275,7 +302,7 @@ func (d *deployment) printOutcomeJSON(outcome systemapi.Outcome) error {
 		"project":           described(d.project),
 		"dryRun":            d.command.DryRun,
 		"migrationMessages": list(outcome.Messages),
-		"errors":            list(outcome.Errors),
+		"errors":            d.placed(outcome.Errors),
 		"warnings":          list(outcome.Warnings),
 		"exposure":          map[string]any{"now": list(outcome.Exposure.Now), "added": list(outcome.Exposure.Added), "removed": list(outcome.Exposure.Removed)},
 		"endpoints":         addresses(d.cluster.cluster.Host, d.project.ID),

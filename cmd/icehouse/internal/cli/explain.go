@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"icehouse/cmd/icehouse/internal/dataapi"
+	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/systemapi"
 )
 
@@ -42,13 +43,16 @@ func (c *explainCommand) Run(s *session) error {
 	if err != nil {
 		return conn.explain(err)
 	}
-	return c.show(s, answer, func() { s.printAnswer(answer) })
+	return c.show(s, answer, func() { s.printAnswer(answer, c.File, string(text)) })
 }
 
-func (s *session) printAnswer(a dataapi.Answer) {
+func (s *session) printAnswer(a dataapi.Answer, file, operation string) {
 	s.printf("%s\n%s\n", s.bold("Data"), indented(a.Data))
 	for _, e := range a.Errors {
 		s.printf("%s %s (code %d, at %s)\n", s.paint("31", "Error:"), e.Message, e.Code, e.Place())
+		for _, l := range e.Locations {
+			s.printf("  %s:%d:%d\n%s\n", file, l.Line, l.Column, excerpt.Show(operation, "  ", l.Line, l.Column))
+		}
 	}
 	x := a.Extensions.Explain
 	if x == nil {

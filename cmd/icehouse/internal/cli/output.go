@@ -36,7 +36,7 @@ type spot struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
-	Message string `json:"message"`
+	Message string `json:"message,omitempty"`
 }
 
 func (s *session) printJSON(result any) error {

@@ -59,11 +59,14 @@ func (s *session) printMessages(messages []systemapi.Message) {
 	}
 }
 
-func (s *session) printErrors(errors []systemapi.SchemaError) {
-	for _, thing := range groupBy(errors, func(e systemapi.SchemaError) string { return e.Type }) {
+func (s *session) printErrors(errors []placed) {
+	for _, thing := range groupBy(errors, func(e placed) string { return e.Type }) {
 		s.printf("\n  %s\n", s.bold(thing.name))
 		for _, e := range thing.items {
 			s.printf("    ! %s\n", s.emphasis(strings.ReplaceAll(e.Description, "\n", "\n      ")))
+			if e.Place != nil {
+				s.printf("      %s:%d:%d\n%s\n", e.Place.File, e.Place.Line, e.Place.Column, e.excerpt)
+			}
 		}
 	}
 }

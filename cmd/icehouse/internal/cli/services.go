@@ -168,7 +168,10 @@ func (c *resetCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := conn.try(func(ctx context.Context) error { return conn.ResetData(ctx, project.ID) }); err != nil {
+	err = s.during("deleting its data", func() error {
+		return conn.try(func(ctx context.Context) error { return conn.ResetData(ctx, project.ID) })
+	})
+	if err != nil {
 		return err
 	}
 	return c.show(s, map[string]any{"reset": described(project)}, func() {
@@ -187,7 +190,10 @@ func (c *deleteCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := conn.try(func(ctx context.Context) error { return conn.DeleteProject(ctx, project.ID) }); err != nil {
+	err = s.during("deleting it", func() error {
+		return conn.try(func(ctx context.Context) error { return conn.DeleteProject(ctx, project.ID) })
+	})
+	if err != nil {
 		return err
 	}
 	if err := conn.env.Forget(target); err != nil {

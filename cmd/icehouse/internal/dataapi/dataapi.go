@@ -53,6 +53,11 @@ type Error struct {
 	Message string `json:"message"`
 	Code    int    `json:"code,omitempty"`
 	Path    []any  `json:"path,omitempty"`
+	// Locations are where in the operation it is, from 1.
+	Locations []struct {
+		Line   int `json:"line"`
+		Column int `json:"column"`
+	} `json:"locations,omitempty"`
 }
 
 // Place is the path without positions in lists: posts.title.

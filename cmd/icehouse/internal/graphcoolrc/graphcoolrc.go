@@ -20,6 +20,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
+	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/variables"
 	"icehouse/cmd/icehouse/internal/yamldoc"
 )
@@ -98,6 +99,10 @@ func (f *file) load(sources variables.Sources) error {
 	}
 	whole, err := yamldoc.Parse(text)
 	if err != nil {
+		var syntax *yamldoc.Error
+		if errors.As(err, &syntax) {
+			return fmt.Errorf("%s:%w\n%s", f.path, err, excerpt.Show(string(text), "  ", syntax.At.Line, syntax.At.Column))
+		}
 		return fmt.Errorf("%s:%w", f.path, err)
 	}
 	whole = sources.Fill(whole)
