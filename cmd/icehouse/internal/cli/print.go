@@ -46,13 +46,13 @@ func (s *session) printMessages(messages []systemapi.Message) {
 		for _, thing := range groupBy(kind.items, func(m systemapi.Message) string { name, _, _ := strings.Cut(m.Name, "."); return name }) {
 			s.printf("\n  %s\n", s.bold(thing.name))
 			for _, m := range thing.items {
-				s.printf("   %s %s\n", s.symbol(m.Description), s.emphasis(m.Description))
+				s.printf("   %s %s\n", s.symbol(m.Action), s.emphasis(m.Description))
 				for i, sub := range m.SubDescriptions {
 					branch := "├─"
 					if i == len(m.SubDescriptions)-1 {
 						branch = "└─"
 					}
-					s.printf("     %s %s %s\n", branch, s.symbol(sub.Description), s.emphasis(sub.Description))
+					s.printf("     %s %s %s\n", branch, s.symbol(sub.Action), s.emphasis(sub.Description))
 				}
 			}
 		}
@@ -102,16 +102,18 @@ func heading(kind string) string {
 	return strings.Join(words, " ") + "s"
 }
 
-// symbol tells from its words what a step does.
-func (s *session) symbol(description string) string {
-	for _, c := range []struct{ word, symbol, color string }{
-		{"create", "+", "32"}, {"update", "*", "33"}, {"delete", "-", "31"}, {"remove", "-", "31"},
-	} {
-		if strings.Contains(description, c.word) {
-			return s.paint(c.color, c.symbol)
-		}
+// symbol shows what a step does.
+func (s *session) symbol(action string) string {
+	switch action {
+	case "Create":
+		return s.paint("32", "+")
+	case "Update":
+		return s.paint("33", "*")
+	case "Delete":
+		return s.paint("31", "-")
+	default:
+		return "?"
 	}
-	return "?"
 }
 
 var quoted = regexp.MustCompile("`([^`]+)`")
