@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/term"
+
 	"icehouse/cmd/icehouse/internal/cli"
 )
 
@@ -37,6 +39,12 @@ func run() int {
 	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		p.Color = os.Getenv("NO_COLOR") == ""
 		p.Open = open
+	}
+	if stdin := int(os.Stdin.Fd()); term.IsTerminal(stdin) {
+		p.Secret = func() (string, error) {
+			text, err := term.ReadPassword(stdin)
+			return string(text), err
+		}
 	}
 	return cli.Run(context.Background(), p)
 }

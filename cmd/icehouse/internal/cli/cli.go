@@ -30,10 +30,11 @@ type Process struct {
 	Dir     string // working directory
 	Home    string // "" when there is none
 	Color   bool   // Stdout is a terminal that shows colours
-	// Open shows a page in the browser; nil: there is none.
-	Open    func(url string) error
 	Now     func() time.Time
 	Signals <-chan os.Signal // requests to stop
+
+	Open   func(url string) error // shows a page in the browser; nil: there is none
+	Secret func() (string, error) // reads a line from the terminal without showing it; nil: Stdin is none
 }
 
 // commands is the grammar of the command line.
@@ -56,6 +57,8 @@ type commands struct {
 	Reset       resetCommand       `cmd:"" help:"Delete all data of a service."`
 	Delete      deleteCommand      `cmd:"" help:"Delete a service with all its data."`
 	Clusters    clustersCommand    `cmd:"" help:"Connect to a cluster."`
+	Signup      signupCommand      `cmd:"" help:"Make an account on a cluster."`
+	Login       loginCommand       `cmd:"" aliases:"auth" help:"Log in to a cluster with an account."`
 	Account     accountCommand     `cmd:"" aliases:"whoami" help:"Show the account that a cluster knows you by."`
 	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`
 	Serve       serveCommand       `cmd:"" help:"Run a server."`

@@ -1,15 +1,5 @@
 package cli
 
-import (
-	"cmp"
-	"errors"
-	"net/url"
-	"strings"
-
-	"icehouse/cmd/icehouse/internal/graphcoolrc"
-	"icehouse/cmd/icehouse/internal/systemapi"
-)
-
 type clustersCommand struct {
 	Connect  bool   `short:"c" help:"Log in to a cluster with its master token and remember it."`
 	Name     string `help:"The name that the cluster gets here."`
@@ -49,20 +39,12 @@ func (c *clustersCommand) Run(s *session) error {
 			}
 		}
 	}
-	host := strings.TrimRight(c.Host, "/")
-	if u, err := url.Parse(host); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("the address of a cluster is an http or https URL")
-	}
-	if c.Name == "" || c.Name == "default" || strings.ContainsAny(c.Name, "/ \t") {
-		return errors.New("a cluster's name has no space and no slash, and is not \"default\"")
-	}
-	conn := &connection{
-		Client:  &systemapi.Client{Host: host, HTTP: systemapi.NewHTTP()},
-		cluster: graphcoolrc.Cluster{Name: c.Name, Host: host, FaaSHost: strings.TrimRight(cmp.Or(c.FaasHost, host), "/"), Own: true},
-		env:     env, session: s,
+	conn, err := s.newCluster(env, c.Name, c.Host, c.FaasHost)
+	if err != nil {
+		return err
 	}
 	if err := conn.login(c.Token); err != nil {
 		return err
 	}
-	return c.show(s, map[string]string{"name": c.Name, "host": host}, func() { s.printf("Connected to %s as %s.\n", host, c.Name) })
+	return c.show(s, map[string]string{"name": c.Name, "host": conn.Host}, func() { s.printf("Connected to %s as %s.\n", conn.Host, c.Name) })
 }

@@ -1,11 +1,5 @@
 package cli
 
-import (
-	"context"
-
-	"icehouse/cmd/icehouse/internal/systemapi"
-)
-
 type playgroundCommand struct {
 	Target string `short:"t" help:"The target to open."`
 	Web    bool   `short:"w" help:"In the browser; so it is anyway, since there is no other one."`
@@ -48,36 +42,4 @@ func (o output) visit(s *session, url string) error {
 		}
 	}
 	return o.show(s, map[string]string{"url": url}, func() { s.printf("%s\n", url) })
-}
-
-type accountCommand struct {
-	Cluster string `short:"c" help:"The cluster to ask."`
-	output
-}
-
-// Run tells whose account a cluster knows the user by.
-func (c *accountCommand) Run(s *session) error {
-	env, _, err := s.environment()
-	if err != nil {
-		return err
-	}
-	name, err := chooseCluster(env, c.Cluster, "--cluster")
-	if err != nil {
-		return err
-	}
-	conn, err := s.connect(env, name)
-	if err != nil {
-		return err
-	}
-	var user systemapi.User
-	err = conn.try(func(ctx context.Context) error {
-		user, err = conn.User(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.show(s, map[string]any{"cluster": name, "user": user}, func() {
-		s.printf("%-10s %s\n%-10s %s\n%-10s %s\n", "Email:", user.Email, "Name:", user.Name, "Cluster:", name)
-	})
 }

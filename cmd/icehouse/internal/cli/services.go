@@ -224,10 +224,12 @@ func (s *session) confirmed(target string, force bool, what string) (*connection
 
 // ask reads one line from the user.
 func (s *session) ask(question string) (string, error) {
-	_, _ = fmt.Fprint(s.Stderr, question)
+	s.prompt(question)
 	line, err := s.in.ReadString('\n')
 	if err != nil && line == "" {
 		return "", errors.New("nobody answers; give the flags instead")
 	}
 	return strings.TrimSpace(line), nil
 }
+
+func (s *session) prompt(question string) { _, _ = fmt.Fprint(s.Stderr, question) }

@@ -55,17 +55,3 @@ func (c *Client) Logs(ctx context.Context, function string, count int) ([]LogEnt
 }`, map[string]any{"id": function, "count": count}, &data)
 	return data.Node.Logs.nodes(), err
 }
-
-// User is the account that a token belongs to.
-type User struct {
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	Email string `json:"email"`
-}
-
-// User tells whose token it is.
-func (c *Client) User(ctx context.Context) (User, error) {
-	var data struct{ Viewer struct{ User User } }
-	err := c.do(ctx, `{ viewer { user { id name email } } }`, nil, &data)
-	return data.Viewer.User, err
-}

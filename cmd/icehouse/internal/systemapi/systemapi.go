@@ -170,8 +170,7 @@ func (c *Client) Authenticate(ctx context.Context, masterToken string) (string, 
 	var data struct {
 		AuthenticateCustomer struct{ Token string }
 	}
-	anonymous := Client{Host: c.Host, HTTP: c.HTTP}
-	err := anonymous.do(ctx, `mutation ($token: String!) {
+	err := c.anonymous().do(ctx, `mutation ($token: String!) {
   authenticateCustomer(input: {auth0IdToken: $token}) { token user { id } }
 }`, map[string]any{"token": masterToken}, &data)
 	return data.AuthenticateCustomer.Token, err
