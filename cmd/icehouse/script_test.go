@@ -46,8 +46,9 @@ func TestScripts(t *testing.T) {
 	}{
 		{"dev", []string{"testdata/script", "testdata/script/dev"}, startDev},
 		{"serve", []string{"testdata/script"}, startServe},
-		// The original command line, with the cluster that the dev server announced.
-		{"original", []string{"testdata/script/original"}, startDev},
+		// The original command line.
+		{"original", []string{"testdata/script/original", "testdata/script/original/dev"}, startDev},
+		{"original-serve", []string{"testdata/script/original"}, startServe},
 	} {
 		for _, dir := range c.dirs {
 			t.Run(c.name, func(t *testing.T) {
@@ -144,7 +145,8 @@ func startDev(env *testscript.Env, home string) (*running, error) {
 	return startServer(env.WorkDir, home, nil, systemAPI, "dev")
 }
 
-// startServe runs a server on PostgreSQL and connects to it by hand.
+// startServe runs a server on PostgreSQL and connects to it by hand; as the default,
+// which the dev server's cluster is too.
 func startServe(env *testscript.Env, home string) (*running, error) {
 	secrets := map[string]string{
 		"MASTER_TOKEN": "a master token for tests", "JWT_SECRET": "a signing secret for tests",
@@ -156,7 +158,7 @@ func startServe(env *testscript.Env, home string) (*running, error) {
 	}
 	var stderr bytes.Buffer
 	code := cli.Run(context.Background(), cli.Process{
-		Args: []string{"clusters", "--connect", "--name", "local", "--host", s.api},
+		Args: []string{"clusters", "--connect", "--name", "local", "--host", s.api, "--default"},
 		Env:  func(name string) (string, bool) { v, ok := secrets[name]; return v, ok },
 		Dir:  env.WorkDir, Home: home, Now: time.Now,
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &stderr,

@@ -4,6 +4,7 @@ type clustersCommand struct {
 	Connect  bool   `short:"c" help:"Log in to a cluster with its master token and remember it."`
 	Name     string `help:"The name that the cluster gets here."`
 	Host     string `placeholder:"URL" help:"The address of the cluster."`
+	Default  bool   `short:"D" help:"Make it the default cluster."`
 	FaasHost string `placeholder:"URL" help:"Where it takes uploads of functions; the host, if not given."`
 	Token    string `envvar:"MASTER_TOKEN" help:"The master token of the cluster."`
 	output
@@ -45,6 +46,11 @@ func (c *clustersCommand) Run(s *session) error {
 	}
 	if err := conn.login(c.Token); err != nil {
 		return err
+	}
+	if c.Default {
+		if err := env.SetDefaultCluster(c.Name); err != nil {
+			return err
+		}
 	}
 	return c.show(s, map[string]string{"name": c.Name, "host": conn.Host}, func() { s.printf("Connected to %s as %s.\n", conn.Host, c.Name) })
 }

@@ -348,6 +348,13 @@ func (e *Environment) SaveCluster(c Cluster, asDefault bool) error {
 	})
 }
 
+// SetDefaultCluster makes a cluster of this user the default.
+func (e *Environment) SetDefaultCluster(name string) error {
+	return e.home.change(e.sources, func(f *file, text []byte) ([]byte, error) {
+		return yamldoc.Set(text, yamldoc.String(name), f.at("clusters", defaultName)...)
+	})
+}
+
 func (f *file) at(keys ...string) []string { return append(slices.Clone(f.prefix), keys...) }
 
 // change edits the text as it is on disk now, references unfilled, and reads
