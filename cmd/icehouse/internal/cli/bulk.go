@@ -82,11 +82,7 @@ func (c *importCommand) Run(s *session) error {
 // data finds the data of a target's service. Finding the service proves that the
 // token is good for it.
 func (s *session) data(target string) (*ndf.Service, systemapi.Project, error) {
-	conn, t, err := s.reach(target)
-	if err != nil {
-		return nil, systemapi.Project{}, err
-	}
-	project, err := conn.project(t)
+	conn, _, project, err := s.service(target)
 	if err != nil {
 		return nil, project, err
 	}

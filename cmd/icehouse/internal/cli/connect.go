@@ -148,6 +148,17 @@ func (s *session) reach(target string) (*connection, graphcoolrc.Target, error) 
 	return c, t, err
 }
 
+// service finds the service of a command's target, and with that proves that the token
+// is good for it.
+func (s *session) service(target string) (*connection, graphcoolrc.Target, systemapi.Project, error) {
+	conn, t, err := s.reach(target)
+	if err != nil {
+		return nil, t, systemapi.Project{}, err
+	}
+	project, err := conn.project(t)
+	return conn, t, project, err
+}
+
 // endpoints are the addresses of a service (platform §5.3).
 func endpoints(host, project string) [][2]string {
 	// http becomes ws and https wss.

@@ -30,11 +30,7 @@ func (c *explainCommand) Run(s *session) error {
 	if c.Variables != "" && !json.Valid(variables) {
 		return fmt.Errorf("--variables is no JSON: %s", c.Variables)
 	}
-	conn, target, err := s.reach(c.Target)
-	if err != nil {
-		return err
-	}
-	project, err := conn.project(target)
+	conn, _, project, err := s.service(c.Target)
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,7 @@ type entry struct {
 
 // Run shows what functions said.
 func (c *logsCommand) Run(s *session) error {
-	conn, target, err := s.reach(c.Target)
-	if err != nil {
-		return err
-	}
-	project, err := conn.project(target)
+	conn, _, project, err := s.service(c.Target)
 	if err != nil {
 		return err
 	}

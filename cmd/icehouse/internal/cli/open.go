@@ -8,11 +8,7 @@ type playgroundCommand struct {
 
 // Run opens the page of a service's API.
 func (c *playgroundCommand) Run(s *session) error {
-	conn, target, err := s.reach(c.Target)
-	if err != nil {
-		return err
-	}
-	project, err := conn.project(target)
+	conn, _, project, err := s.service(c.Target)
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,7 @@ type getSchemaCommand struct {
 // Run writes down the schema of a service's API: as SDL, or as an introspection answer,
 // for the tools of clients.
 func (c *getSchemaCommand) Run(s *session) error {
-	conn, target, err := s.reach(c.Target)
-	if err != nil {
-		return err
-	}
-	project, err := conn.project(target)
+	conn, _, project, err := s.service(c.Target)
 	if err != nil {
 		return err
 	}

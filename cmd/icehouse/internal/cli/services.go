@@ -16,11 +16,7 @@ type infoCommand struct {
 }
 
 func (c *infoCommand) Run(s *session) error {
-	conn, target, err := s.reach(c.Target)
-	if err != nil {
-		return err
-	}
-	project, err := conn.project(target)
+	conn, target, project, err := s.service(c.Target)
 	if err != nil {
 		return err
 	}
@@ -207,11 +203,7 @@ func (c *deleteCommand) Run(s *session) error {
 // confirmed finds the service of a target and has its name typed, unless by force,
 // before what can't be taken back.
 func (s *session) confirmed(target string, force bool, what string) (*connection, graphcoolrc.Target, systemapi.Project, error) {
-	conn, t, err := s.reach(target)
-	if err != nil {
-		return nil, t, systemapi.Project{}, err
-	}
-	project, err := conn.project(t)
+	conn, t, project, err := s.service(target)
 	if err != nil || force {
 		return conn, t, project, err
 	}
