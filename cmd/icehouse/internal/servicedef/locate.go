@@ -1,6 +1,7 @@
 package servicedef
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -14,10 +15,54 @@ import (
 // typesFile is one file of the data model.
 type typesFile struct{ path, text string }
 
-// Locate finds what a server says about a type or a field in the files of the data
-// model: where our own reading of them finds the same, else where the field or the type
-// is. It returns false when it is about neither.
+// Locate finds what a server says about a definition in its files: in those of the data
+// model where our own reading of them finds the same, or where the field or the type is
+// that it is about; in the YAML where the function or the permission is that it names in
+// quotes. It returns false when it is about none of these.
 func (d Definition) Locate(typeName, field, message string) (Problem, bool) {
+	if p, ok := d.inTypes(typeName, field, message); ok {
+		return p, true
+	}
+	if typeName != datamodel.Global {
+		return Problem{}, false
+	}
+	for _, m := range quoted.FindAllStringSubmatch(message, -1) {
+		if at, ok := d.named(m[1]); ok {
+			return Problem{FileName, at, message, excerpt.Show(d.text, "      ", at.Line, at.Column)}, true
+		}
+	}
+	return Problem{}, false
+}
+
+var quoted = regexp.MustCompile("['`]([^'`]+)['`]")
+
+// named is where the YAML has a function or root token of this name, or a permission for
+// this operation.
+func (d Definition) named(name string) (at yamldoc.Position, ok bool) {
+	for _, e := range d.root.Get("functions").EntriesOrNone() {
+		if e.Key == name {
+			return e.At, true
+		}
+	}
+	for _, key := range []string{"permissions", "rootTokens"} {
+		list := d.root.Get(key)
+		if list == nil {
+			continue
+		}
+		for _, item := range list.Items {
+			value := item
+			if key == "permissions" {
+				value = item.Get("operation")
+			}
+			if text, _ := value.Text(); text == name {
+				return value.At, true
+			}
+		}
+	}
+	return yamldoc.Position{}, false
+}
+
+func (d Definition) inTypes(typeName, field, message string) (Problem, bool) {
 	var texts []string
 	for _, f := range d.types {
 		texts = append(texts, f.text)

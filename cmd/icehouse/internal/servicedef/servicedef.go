@@ -34,6 +34,8 @@ type Definition struct {
 	Files   map[string]string // texts by path, as written in the YAML
 	Paths   []string          // the files on disk, for those who watch them
 	types   []typesFile       // what the data model is made of
+	text    string            // of the YAML as written, and what it says
+	root    *yamldoc.Node
 }
 
 // Empty is the definition of a service before its first deploy.
@@ -124,6 +126,7 @@ func Load(dir string, sources variables.Sources) (Definition, error) {
 	if len(l.problems) > 0 {
 		return Definition{}, l.problems.sorted()
 	}
+	l.def.text, l.def.root = l.text, filled
 	l.def.Content, err = content(text, root, sent)
 	return l.def, err
 }
