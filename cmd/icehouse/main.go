@@ -8,8 +8,11 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/term"
 
 	"icehouse/cmd/icehouse/internal/cli"
 )
@@ -29,10 +32,31 @@ func run() int {
 			program = self
 		}
 	}
-	info, err := os.Stdout.Stat()
-	return cli.Run(context.Background(), cli.Process{
+	p := cli.Process{
 		Program: program, Args: os.Args[1:], Env: os.LookupEnv, Dir: dir, Home: home, Now: time.Now, Signals: signals,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Color: err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "",
-	})
+	}
+	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		p.Color = os.Getenv("NO_COLOR") == ""
+		p.Open = open
+	}
+	if stdin := int(os.Stdin.Fd()); term.IsTerminal(stdin) {
+		p.Secret = func() (string, error) {
+			text, err := term.ReadPassword(stdin)
+			return string(text), err
+		}
+	}
+	return cli.Run(context.Background(), p)
+}
+
+// open shows a page in the browser, by the program that each system has for that.
+func open(url string) error {
+	command := []string{"xdg-open"}
+	switch runtime.GOOS {
+	case "darwin":
+		command = []string{"open"}
+	case "windows":
+		command = []string{"rundll32", "url.dll,FileProtocolHandler"}
+	}
+	return exec.Command(command[0], append(command[1:], url)...).Start()
 }

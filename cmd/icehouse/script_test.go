@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 
 	"icehouse/cmd/icehouse/internal/cli"
 	"icehouse/deploy/testbed"
+	"icehouse/deploy/testbed/graphcoolcli"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
@@ -44,6 +46,9 @@ func TestScripts(t *testing.T) {
 	}{
 		{"dev", []string{"testdata/script", "testdata/script/dev"}, startDev},
 		{"serve", []string{"testdata/script"}, startServe},
+		// The original command line.
+		{"original", []string{"testdata/script/original", "testdata/script/original/dev"}, startDev},
+		{"original-serve", []string{"testdata/script/original"}, startServe},
 	} {
 		for _, dir := range c.dirs {
 			t.Run(c.name, func(t *testing.T) {
@@ -51,7 +56,7 @@ func TestScripts(t *testing.T) {
 					Dir:           dir,
 					UpdateScripts: *update,
 					Setup:         func(env *testscript.Env) error { return setUp(env, c.start) },
-					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip},
+					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original},
 				})
 			})
 		}
@@ -140,7 +145,8 @@ func startDev(env *testscript.Env, home string) (*running, error) {
 	return startServer(env.WorkDir, home, nil, systemAPI, "dev")
 }
 
-// startServe runs a server on PostgreSQL and connects to it by hand.
+// startServe runs a server on PostgreSQL and connects to it by hand; as the default,
+// which the dev server's cluster is too.
 func startServe(env *testscript.Env, home string) (*running, error) {
 	secrets := map[string]string{
 		"MASTER_TOKEN": "a master token for tests", "JWT_SECRET": "a signing secret for tests",
@@ -152,7 +158,7 @@ func startServe(env *testscript.Env, home string) (*running, error) {
 	}
 	var stderr bytes.Buffer
 	code := cli.Run(context.Background(), cli.Process{
-		Args: []string{"clusters", "--connect", "--name", "local", "--host", s.api},
+		Args: []string{"clusters", "--connect", "--name", "local", "--host", s.api, "--default"},
 		Env:  func(name string) (string, bool) { v, ok := secrets[name]; return v, ok },
 		Dir:  env.WorkDir, Home: home, Now: time.Now,
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &stderr,
@@ -190,6 +196,36 @@ func graphql(ts *testscript.TestScript, neg bool, args []string) {
 		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[2])))
 	}
 	show(ts, request)
+}
+
+// original runs the original command line. The file has what to type at which
+// question, a line each; the keys are quoted as in Go.
+//
+//	gcf ARGUMENT...
+//	gcf -type FILE ARGUMENT...      lines: QUESTION => "KEYS"
+func original(ts *testscript.TestScript, neg bool, args []string) {
+	var answers []graphcoolcli.Answer
+	if len(args) > 1 && args[0] == "-type" {
+		for line := range strings.Lines(ts.ReadFile(args[1])) {
+			question, quoted, _ := strings.Cut(strings.TrimSpace(line), " => ")
+			keys, err := strconv.Unquote(quoted)
+			if err != nil {
+				ts.Fatalf("%s: %q is no line of the form QUESTION => \"KEYS\"", args[1], line)
+			}
+			answers = append(answers, graphcoolcli.Answer{Question: question, Keys: keys})
+		}
+		args = args[2:]
+	}
+	client, err := graphcoolcli.Install()
+	ts.Check(err)
+	user := graphcoolcli.User{Home: ts.Getenv("HOME"), Dir: ts.MkAbs("."), Env: []string{"GRAPHCOOL_TARGET=" + ts.Getenv("GRAPHCOOL_TARGET")}}
+	result, err := client.Run(user, answers, args...)
+	_, _ = io.WriteString(ts.Stdout(), result.Stdout)
+	_, _ = io.WriteString(ts.Stderr(), result.Stderr)
+	ts.Check(err)
+	if failed := result.Code != 0; failed != neg {
+		ts.Fatalf("gcf %s: exit code %d\n%s%s", strings.Join(args, " "), result.Code, result.Stdout, result.Stderr)
+	}
 }
 
 // get fetches a URL.

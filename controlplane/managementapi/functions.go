@@ -113,7 +113,10 @@ func (r resolvers) functions() {
 		own["webhookHeaders"] = asked(func(_ context.Context, f functionNode, _ input) (any, error) { return f.headers() })
 		own["inlineCode"] = value(functionNode.inlineCode)
 		own["auth0Id"] = value(func(functionNode) any { return nil })
-		// Functions don't run yet: nothing was counted.
+		// Functions don't run yet: nothing was logged or counted.
+		own["logs"] = asked(func(_ context.Context, _ functionNode, args input) (any, error) {
+			return pageOf[string](nil, nil, args)
+		})
 		own["stats"] = value(func(functionNode) any {
 			return map[string]any{"requestHistogram": make([]int, buckets), "requestCount": 0, "errorCount": 0}
 		})

@@ -25,6 +25,7 @@ func (a *API) projectMutations(m mutations) {
 	m["ejectProject"] = a.ejectProject
 	m["cloneProject"] = a.cloneProject
 	m["exportData"] = a.exportData
+	m["resetProjectData"] = a.resetData
 	m["resetProjectSchema"] = a.resetSchema
 	m["signinClientUser"] = a.signinUser
 	m["generateNodeToken"] = func(ctx context.Context, in input) (payload, error) {
@@ -231,6 +232,19 @@ func (a *API) signinUser(ctx context.Context, in input) (payload, error) {
 	}
 	return a.nodeToken(ctx, input{"projectId": in["projectId"], "pat": ctx.Value(callerKey{}).(*caller).token, "userId": in["clientUserId"], "modelName": "User"},
 		"projectId", "pat", "userId")
+}
+
+// resetData deletes a project's nodes and edges (platform §3.8).
+func (a *API) resetData(ctx context.Context, in input) (payload, error) {
+	c, err := customer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.Projects.Reset(ctx, c, in.text("projectId"))
+	if err != nil {
+		return nil, err
+	}
+	return payload{"user": c, "project": a.projectNode(p)}, nil
 }
 
 // resetSchema removes what the console's users made: all types but the system's, with

@@ -15,11 +15,12 @@ import (
 type exportCommand struct {
 	Target string `short:"t" help:"The target whose data is exported."`
 	Path   string `short:"e" name:"export-path" placeholder:"FILE.zip" help:"The archive to write; without it export-<time>.zip."`
+	output
 }
 
 // Run writes all nodes of a service into an archive (platform §5.6).
 func (c *exportCommand) Run(s *session) error {
-	service, _, err := s.data(c.Target)
+	service, project, err := s.data(c.Target)
 	if err != nil {
 		return err
 	}
@@ -32,13 +33,13 @@ func (c *exportCommand) Run(s *session) error {
 	if err := ndf.Export(force, service, s.file(path), s.notef); err != nil {
 		return err
 	}
-	s.printf("Exported to %s\n", path)
-	return nil
+	return c.show(s, map[string]any{"project": described(project), "path": path}, func() { s.printf("Exported to %s\n", path) })
 }
 
 type importCommand struct {
 	Source string `short:"s" required:"" placeholder:"FILE.zip" help:"The archive to import."`
 	Target string `short:"t" help:"The target that gets the data."`
+	output
 }
 
 // Run brings an archive into a service (platform §5.6). An import that was
@@ -73,18 +74,15 @@ func (c *importCommand) Run(s *session) error {
 	case err != nil:
 		return fmt.Errorf("%w\nGo on with the same command; %s remembers what was imported", err, c.Source+".state.json")
 	}
-	s.printf("Imported %s into service %s.\n", c.Source, project.Name)
-	return nil
+	return c.show(s, map[string]any{"project": described(project), "path": c.Source}, func() {
+		s.printf("Imported %s into service %s.\n", c.Source, project.Name)
+	})
 }
 
 // data finds the data of a target's service. Finding the service proves that the
 // token is good for it.
 func (s *session) data(target string) (*ndf.Service, systemapi.Project, error) {
-	conn, t, err := s.reach(target)
-	if err != nil {
-		return nil, systemapi.Project{}, err
-	}
-	project, err := conn.project(t)
+	conn, _, project, err := s.service(target)
 	if err != nil {
 		return nil, project, err
 	}

@@ -32,23 +32,38 @@ type Process struct {
 	Color   bool   // Stdout is a terminal that shows colours
 	Now     func() time.Time
 	Signals <-chan os.Signal // requests to stop
+
+	Open   func(url string) error // shows a page in the browser; nil: there is none
+	Secret func() (string, error) // reads a line from the terminal without showing it; nil: Stdin is none
 }
 
 // commands is the grammar of the command line.
 type commands struct {
-	Init        initCommand        `cmd:"" help:"Make a folder with a new service in it."`
+	Init        initCommand        `cmd:"" help:"Make a folder with a new service in it, or with a deployed one."`
 	Deploy      deployCommand      `cmd:"" help:"Deploy the service of this folder."`
+	Diff        diffCommand        `cmd:"" help:"Show what a deploy would change."`
 	Info        infoCommand        `cmd:"" help:"Show a service and its endpoints."`
 	List        listCommand        `cmd:"" aliases:"ls" help:"List targets and services."`
+	GetSchema   getSchemaCommand   `cmd:"" help:"Print the schema of a service's API."`
 	Explain     explainCommand     `cmd:"" help:"Show how an operation is answered: permissions and SQL."`
 	Permissions permissionsCommand `cmd:"" help:"Test the permissions of the service of this folder."`
 	RootToken   rootTokenCommand   `cmd:"" help:"Print a root token, or the names of all."`
+	Logs        logsCommand        `cmd:"" help:"Show what functions said."`
+	InvokeLocal invokeLocalCommand `cmd:"" help:"Run a function on this machine; not yet."`
+	Playground  playgroundCommand  `cmd:"" help:"Open the page of a service's API."`
+	Console     consoleCommand     `cmd:"" help:"Open the page of a cluster."`
 	Export      exportCommand      `cmd:"" help:"Write all data of a service into an archive."`
 	Import      importCommand      `cmd:"" help:"Bring the data of an archive into a service."`
+	Reset       resetCommand       `cmd:"" help:"Delete all data of a service."`
 	Delete      deleteCommand      `cmd:"" help:"Delete a service with all its data."`
 	Clusters    clustersCommand    `cmd:"" help:"Connect to a cluster."`
+	Signup      signupCommand      `cmd:"" help:"Make an account on a cluster."`
+	Login       loginCommand       `cmd:"" aliases:"auth" help:"Log in to a cluster with an account."`
+	Account     accountCommand     `cmd:"" aliases:"whoami" help:"Show the account that a cluster knows you by."`
 	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`
 	Serve       serveCommand       `cmd:"" help:"Run a server."`
+	Completion  completionCommand  `cmd:"" help:"Print a script that completes commands in a shell."`
+	Complete    completeCommand    `cmd:"" hidden:""`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	Help        helpCommand        `cmd:"" help:"Explain a command."`
 }
@@ -59,6 +74,7 @@ type session struct {
 	ctx     context.Context
 	options map[string]any // every flag of the command, for ${opt:...}
 	explain func(args ...string) error
+	model   *kong.Application
 	in      *bufio.Reader // over Stdin
 }
 
@@ -84,6 +100,7 @@ func Run(ctx context.Context, p Process) (code int) {
 	if err != nil {
 		return s.fail(err)
 	}
+	s.model = parser.Model
 	s.explain = func(args ...string) error {
 		_, err := parser.Parse(append(args, "--help"))
 		return err
@@ -99,6 +116,9 @@ func Run(ctx context.Context, p Process) (code int) {
 		return 1
 	}
 	if err := parsed.Run(s); err != nil {
+		if flag, ok := parsed.Selected().Target.Addr().Interface().(interface{ asJSON() bool }); ok && flag.asJSON() && !errors.Is(err, errReported) {
+			_ = s.printJSON(map[string]any{"error": failed(err)})
+		}
 		return s.fail(err)
 	}
 	return 0
@@ -166,9 +186,9 @@ func (c *helpCommand) Run(s *session) error {
 	return s.explain(c.Command)
 }
 
-type versionCommand struct{}
+type versionCommand struct{ output }
 
-func (*versionCommand) Run(s *session) error {
+func (c *versionCommand) Run(s *session) error {
 	version, revision := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; v != "" && v != "(devel)" {
@@ -176,10 +196,14 @@ func (*versionCommand) Run(s *session) error {
 		}
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
-				revision = " (" + setting.Value + ")"
+				revision = setting.Value
 			}
 		}
 	}
-	s.printf("icehouse %s%s\n", version, revision)
-	return nil
+	return c.show(s, map[string]string{"version": version, "revision": revision}, func() {
+		if revision != "" {
+			version += " (" + revision + ")"
+		}
+		s.printf("icehouse %s\n", version)
+	})
 }

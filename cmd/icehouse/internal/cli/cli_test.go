@@ -3,6 +3,11 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +68,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"unknown command":      {[]string{"fly"}, "unexpected argument fly"},
 		"unknown flag":         {[]string{"dev", "--prot", "1"}, "unknown flag --prot"},
-		"unknown short flag":   {[]string{"deploy", "-i"}, "unknown flag -i"},
+		"unknown short flag":   {[]string{"deploy", "-x"}, "unknown flag -x"},
 		"open without secrets": {[]string{"dev", "--host", "0.0.0.0"}, "0.0.0.0 can be reached from other machines: set MASTER_TOKEN and JWT_SECRET"},
 		"serve without":        {[]string{"serve", "--database-url", "sqlite:db"}, "serve makes no secrets"},
 		"no service here":      {[]string{"deploy"}, "no graphcool.yml here or above"},
@@ -75,5 +80,43 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("exit code %d, %q; want %q", code, stderr, c.want)
 			}
 		})
+	}
+}
+
+// against runs a command against the API of the cluster local.
+func against(t *testing.T, api http.Handler, signals chan os.Signal, args ...string) (stdout, stderr string) {
+	t.Helper()
+	server := httptest.NewServer(api)
+	defer server.Close()
+	home := t.TempDir()
+	rc := "graphcool-framework:\n  clusters:\n    local: {host: \"" + server.URL + "\", clusterSecret: x}\n"
+	if err := os.WriteFile(filepath.Join(home, ".graphcoolrc"), []byte(rc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := cli.Run(context.Background(), cli.Process{
+		Program: "icehouse", Args: args, Dir: t.TempDir(), Home: home, Now: time.Now, Signals: signals,
+		Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+	})
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	return out.String(), errs.String()
+}
+
+// TestProgress: who waits for long hears that it goes on.
+func TestProgress(t *testing.T) {
+	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), "resetProjectData") {
+			time.Sleep(2500 * time.Millisecond)
+			_, _ = w.Write([]byte(`{"data":{"resetProjectData":{"clientMutationId":"static"}}}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"data":{"viewer":{"project":{"id":"p1","name":"shop"}}}}`))
+	})
+	stdout, stderr := against(t, slow, nil, "reset", "-f", "-t", "local/p1")
+	if stderr != "… still deleting its data (2 s)\n" || stdout != "Deleted all data of service shop (local/p1).\n" {
+		t.Errorf("%q %q", stdout, stderr)
 	}
 }

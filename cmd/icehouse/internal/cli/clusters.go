@@ -1,21 +1,13 @@
 package cli
 
-import (
-	"cmp"
-	"errors"
-	"net/url"
-	"strings"
-
-	"icehouse/cmd/icehouse/internal/graphcoolrc"
-	"icehouse/cmd/icehouse/internal/systemapi"
-)
-
 type clustersCommand struct {
 	Connect  bool   `short:"c" help:"Log in to a cluster with its master token and remember it."`
 	Name     string `help:"The name that the cluster gets here."`
 	Host     string `placeholder:"URL" help:"The address of the cluster."`
+	Default  bool   `short:"D" help:"Make it the default cluster."`
 	FaasHost string `placeholder:"URL" help:"Where it takes uploads of functions; the host, if not given."`
 	Token    string `envvar:"MASTER_TOKEN" help:"The master token of the cluster."`
+	output
 }
 
 func (c *clustersCommand) Run(s *session) error {
@@ -24,10 +16,15 @@ func (c *clustersCommand) Run(s *session) error {
 		return err
 	}
 	if !c.Connect {
+		all := []map[string]any{}
 		for _, cluster := range env.Clusters() {
-			s.printf("%-16s %s\n", cluster.Name, cluster.Host)
+			all = append(all, map[string]any{"name": cluster.Name, "host": cluster.Host, "default": cluster.Name == env.DefaultCluster()})
 		}
-		return nil
+		return c.show(s, all, func() {
+			for _, cluster := range all {
+				s.printf("%-16s %s\n", cluster["name"], cluster["host"])
+			}
+		})
 	}
 	for _, missing := range []struct {
 		value    *string
@@ -43,21 +40,17 @@ func (c *clustersCommand) Run(s *session) error {
 			}
 		}
 	}
-	host := strings.TrimRight(c.Host, "/")
-	if u, err := url.Parse(host); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("the address of a cluster is an http or https URL")
-	}
-	if c.Name == "" || c.Name == "default" || strings.ContainsAny(c.Name, "/ \t") {
-		return errors.New("a cluster's name has no space and no slash, and is not \"default\"")
-	}
-	conn := &connection{
-		Client:  &systemapi.Client{Host: host, HTTP: systemapi.NewHTTP()},
-		cluster: graphcoolrc.Cluster{Name: c.Name, Host: host, FaaSHost: strings.TrimRight(cmp.Or(c.FaasHost, host), "/"), Own: true},
-		env:     env, session: s,
+	conn, err := s.newCluster(env, c.Name, c.Host, c.FaasHost)
+	if err != nil {
+		return err
 	}
 	if err := conn.login(c.Token); err != nil {
 		return err
 	}
-	s.printf("Connected to %s as %s.\n", host, c.Name)
-	return nil
+	if c.Default {
+		if err := env.SetDefaultCluster(c.Name); err != nil {
+			return err
+		}
+	}
+	return c.show(s, map[string]string{"name": c.Name, "host": conn.Host}, func() { s.printf("Connected to %s as %s.\n", conn.Host, c.Name) })
 }

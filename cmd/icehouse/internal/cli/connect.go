@@ -86,7 +86,7 @@ func (c *connection) login(masterToken string) error {
 		return c.explain(err)
 	}
 	c.Token, c.cluster.Secret = token, token
-	return c.env.SaveCluster(c.cluster)
+	return c.env.SaveCluster(c.cluster, false)
 }
 
 // masterToken is the secret that opens this cluster; "" when it is not known.
@@ -148,6 +148,17 @@ func (s *session) reach(target string) (*connection, graphcoolrc.Target, error) 
 	return c, t, err
 }
 
+// service finds the service of a command's target, and with that proves that the token
+// is good for it.
+func (s *session) service(target string) (*connection, graphcoolrc.Target, systemapi.Project, error) {
+	conn, t, err := s.reach(target)
+	if err != nil {
+		return nil, t, systemapi.Project{}, err
+	}
+	project, err := conn.project(t)
+	return conn, t, project, err
+}
+
 // endpoints are the addresses of a service (platform §5.3).
 func endpoints(host, project string) [][2]string {
 	// http becomes ws and https wss.
@@ -158,4 +169,45 @@ func endpoints(host, project string) [][2]string {
 		{"Subscriptions API", socket + "/subscriptions/v1/" + project},
 		{"File API", host + "/file/v1/" + project},
 	}
+}
+
+// addresses are the endpoints by the names of their APIs.
+func addresses(host, project string) map[string]string {
+	out := map[string]string{}
+	for i, name := range []string{"simple", "relay", "subscriptions", "file"} {
+		out[name] = endpoints(host, project)[i][1]
+	}
+	return out
+}
+
+// described is a service as programs see it.
+func described(p systemapi.Project) map[string]any {
+	return map[string]any{"id": p.ID, "name": p.Name, "alias": p.Alias}
+}
+
+// chooseCluster is the given cluster, or else the default one, or the dev server's, or
+// the only one. flag is what the user can give.
+func chooseCluster(env *graphcoolrc.Environment, given, flag string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	if name := env.DefaultCluster(); name != "" {
+		if _, err := env.Cluster(name); err == nil {
+			return name, nil
+		}
+	}
+	var names []string
+	for _, c := range env.Clusters() {
+		if c.Name == localCluster {
+			return localCluster, nil
+		}
+		names = append(names, c.Name)
+	}
+	switch len(names) {
+	case 0:
+		return localCluster, nil
+	case 1:
+		return names[0], nil
+	}
+	return "", fmt.Errorf("there are several clusters (%s): choose one with %s", strings.Join(names, ", "), flag)
 }

@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -22,10 +22,13 @@ type deployCommand struct {
 	NewService        string `short:"n" placeholder:"NAME" help:"Make a new service of this name."`
 	NewServiceCluster string `short:"c" placeholder:"CLUSTER" help:"The cluster for a new service."`
 	Alias             string `short:"a" help:"The alias of a new service."`
+	Interactive       bool   `short:"i" help:"Ask for cluster, target and name of a new service."`
 	Default           bool   `short:"D" help:"Make the target the default."`
 	DryRun            bool   `short:"d" help:"Only show what would change."`
 	JSON              bool   `short:"j" name:"json" help:"Print the outcome as JSON."`
 }
+
+func (c *deployCommand) asJSON() bool { return c.JSON }
 
 func (c *deployCommand) Run(s *session) error {
 	env, dir, err := s.environment()
@@ -62,10 +65,14 @@ type deployment struct {
 	cluster *connection
 	target  graphcoolrc.Target
 	project systemapi.Project
+	pushed  servicedef.Definition
 }
 
 // choose finds the service to deploy to, or makes it (platform §5.4).
 func (d *deployment) choose() error {
+	if d.command.Interactive {
+		return d.interview()
+	}
 	target, err := d.env.Target(d.command.Target)
 	var unknown *graphcoolrc.UnknownTargetError
 	fresh := errors.Is(err, graphcoolrc.ErrNoTarget) ||
@@ -105,9 +112,42 @@ func (d *deployment) choose() error {
 	return nil
 }
 
+// interview asks for what flags did not say about a new service.
+func (d *deployment) interview() error {
+	if d.command.DryRun {
+		return errors.New("--interactive and --dry-run exclude each other: a new service has nothing to compare with")
+	}
+	cluster, err := chooseCluster(d.env, d.command.NewServiceCluster, "--new-service-cluster")
+	if err != nil { // there are several: the question has no default
+		cluster = ""
+	}
+	var names []string
+	for _, c := range d.env.Clusters() {
+		names = append(names, c.Name)
+	}
+	for _, q := range []struct {
+		given          *string
+		question, none string
+	}{
+		{&d.command.NewServiceCluster, "Cluster (" + strings.Join(names, ", ") + ")", cluster},
+		{&d.command.Target, "Name of the target", d.newTargetName()},
+		{&d.command.NewService, "Name of the service", serviceName(filepath.Base(d.dir))},
+	} {
+		if *q.given != "" {
+			continue
+		}
+		answer, err := d.ask(fmt.Sprintf("%s [%s]: ", q.question, q.none))
+		if err != nil {
+			return err
+		}
+		*q.given = cmp.Or(answer, q.none)
+	}
+	return d.create()
+}
+
 // create makes a new service and a target for it.
 func (d *deployment) create() error {
-	cluster, err := d.clusterForNew()
+	cluster, err := chooseCluster(d.env, d.command.NewServiceCluster, "--new-service-cluster")
 	if err != nil {
 		return err
 	}
@@ -129,33 +169,6 @@ func (d *deployment) create() error {
 	}
 	d.target = graphcoolrc.Target{Name: d.newTargetName(), Cluster: cluster, Project: d.project.ID}
 	return d.env.SaveTarget(d.target, d.command.Default)
-}
-
-// clusterForNew is the named cluster, or else the default one, or the dev
-// server's, or the only one.
-func (d *deployment) clusterForNew() (string, error) {
-	if d.command.NewServiceCluster != "" {
-		return d.command.NewServiceCluster, nil
-	}
-	if name := d.env.DefaultCluster(); name != "" {
-		if _, err := d.env.Cluster(name); err == nil {
-			return name, nil
-		}
-	}
-	var names []string
-	for _, c := range d.env.Clusters() {
-		if c.Name == localCluster {
-			return localCluster, nil
-		}
-		names = append(names, c.Name)
-	}
-	switch len(names) {
-	case 0:
-		return localCluster, nil
-	case 1:
-		return names[0], nil
-	}
-	return "", fmt.Errorf("there are several clusters (%s): choose one with --new-service-cluster", strings.Join(names, ", "))
 }
 
 // newTargetName is the flag's, or dev with the first number that is free.
@@ -194,18 +207,21 @@ func serviceName(folder string) string {
 // push sends the definition and shows what came of it.
 func (d *deployment) push(definition servicedef.Definition) error {
 	began := d.Now()
+	d.pushed = definition
 	d.notef("Deploying service %s to %s%s", d.project.Name, d.target, named(d.target.Name))
 	var outcome systemapi.Outcome
-	err := d.cluster.try(func(ctx context.Context) error {
-		var err error
-		outcome, err = d.cluster.Push(ctx, d.project.ID, definition.Config(), d.command.DryRun, d.command.Force)
-		return err
+	err := d.during("deploying", func() error {
+		return d.cluster.try(func(ctx context.Context) error {
+			var err error
+			outcome, err = d.cluster.Push(ctx, d.project.ID, definition.Config(), d.command.DryRun, d.command.Force)
+			return err
+		})
 	})
 	if err != nil {
 		return err
 	}
 	if d.command.JSON {
-		err = d.printJSON(outcome)
+		err = d.printOutcomeJSON(outcome)
 	} else {
 		d.printOutcome(outcome, d.Now().Sub(began))
 	}
@@ -226,7 +242,7 @@ func (d *deployment) printOutcome(outcome systemapi.Outcome, took time.Duration)
 	switch {
 	case len(outcome.Errors) > 0:
 		d.printf("\nThere are issues with the new service definition:\n")
-		d.printErrors(outcome.Errors)
+		d.printErrors(d.placed(outcome.Errors))
 		if strings.Contains(outcome.Errors[0].Description, "destructive changes") {
 			d.printf("\nIf you are sure that these data may go, deploy again with --force.\n")
 		}
@@ -256,24 +272,40 @@ func (d *deployment) printOutcome(outcome systemapi.Outcome, took time.Duration)
 	}
 }
 
-func (d *deployment) printJSON(outcome systemapi.Outcome) error {
-	addresses := map[string]string{}
-	for i, key := range []string{"simple", "relay", "subscriptions", "file"} {
-		addresses[key] = endpoints(d.cluster.cluster.Host, d.project.ID)[i][1]
+// placed is an error with the place in a file that it is about, if there is one.
+type placed struct {
+	systemapi.SchemaError
+	Place   *spot `json:"place,omitempty"`
+	excerpt string
+}
+
+func (d *deployment) placed(all []systemapi.SchemaError) []placed {
+	out := []placed{}
+	for _, e := range all {
+		field := ""
+		if e.Field != nil {
+			field = *e.Field
+		}
+		one := placed{SchemaError: e}
+		if p, ok := d.pushed.Locate(e.Type, field, e.Description); ok {
+			one.Place, one.excerpt = &spot{File: p.File, Line: p.At.Line, Column: p.At.Column}, p.Excerpt
+		}
+		out = append(out, one)
 	}
-	out := json.NewEncoder(d.Stdout)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(map[string]any{
+	return out
+}
+
+func (d *deployment) printOutcomeJSON(outcome systemapi.Outcome) error {
+	return d.printJSON(map[string]any{
 		"target":            d.target.Name,
 		"cluster":           d.target.Cluster,
-		"project":           map[string]any{"id": d.project.ID, "name": d.project.Name, "alias": d.project.Alias},
+		"project":           described(d.project),
 		"dryRun":            d.command.DryRun,
 		"migrationMessages": list(outcome.Messages),
-		"errors":            list(outcome.Errors),
+		"errors":            d.placed(outcome.Errors),
 		"warnings":          list(outcome.Warnings),
 		"exposure":          map[string]any{"now": list(outcome.Exposure.Now), "added": list(outcome.Exposure.Added), "removed": list(outcome.Exposure.Removed)},
-		"endpoints":         addresses,
+		"endpoints":         addresses(d.cluster.cluster.Host, d.project.ID),
 	})
 }
 

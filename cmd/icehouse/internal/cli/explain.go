@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"icehouse/cmd/icehouse/internal/dataapi"
+	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/systemapi"
 )
 
@@ -16,6 +17,7 @@ type explainCommand struct {
 	As        string `placeholder:"WHO" help:"Answer as anonymous, or as the node with this id; TYPE/ID where its type is not User. Without it you ask as an admin."`
 	Variables string `placeholder:"JSON" help:"The operation's variables."`
 	Relay     bool   `help:"Ask the Relay API."`
+	output
 }
 
 // Run shows how an operation is answered: what the permissions decide, and the SQL.
@@ -28,11 +30,7 @@ func (c *explainCommand) Run(s *session) error {
 	if c.Variables != "" && !json.Valid(variables) {
 		return fmt.Errorf("--variables is no JSON: %s", c.Variables)
 	}
-	conn, target, err := s.reach(c.Target)
-	if err != nil {
-		return err
-	}
-	project, err := conn.project(target)
+	conn, _, project, err := s.service(c.Target)
 	if err != nil {
 		return err
 	}
@@ -41,14 +39,16 @@ func (c *explainCommand) Run(s *session) error {
 	if err != nil {
 		return conn.explain(err)
 	}
-	s.printAnswer(answer)
-	return nil
+	return c.show(s, answer, func() { s.printAnswer(answer, c.File, string(text)) })
 }
 
-func (s *session) printAnswer(a dataapi.Answer) {
+func (s *session) printAnswer(a dataapi.Answer, file, operation string) {
 	s.printf("%s\n%s\n", s.bold("Data"), indented(a.Data))
 	for _, e := range a.Errors {
 		s.printf("%s %s (code %d, at %s)\n", s.paint("31", "Error:"), e.Message, e.Code, e.Place())
+		for _, l := range e.Locations {
+			s.printf("  %s:%d:%d\n%s\n", file, l.Line, l.Column, excerpt.Show(operation, "  ", l.Line, l.Column))
+		}
 	}
 	x := a.Extensions.Explain
 	if x == nil {

@@ -6,22 +6,22 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// openCommand is the command that takes flags it does not know: its definition
+// openCommands are the commands that take flags they do not know: the definition
 // reads them as ${opt:name}.
-const openCommand = "deploy"
+var openCommands = map[string]bool{"deploy": true, "diff": true}
 
-// splitOptions takes the unknown flags out of the arguments of the open
-// command, and lists all flags by name.
+// splitOptions takes the unknown flags out of the arguments of an open command, and
+// lists all flags by name.
 //
 //	--name value   --name=value   --name
 func splitOptions(app *kong.Application, args []string) (known []string, options map[string]any) {
 	options = map[string]any{}
-	if len(args) == 0 || args[0] != openCommand {
+	if len(args) == 0 || !openCommands[args[0]] {
 		return args, options
 	}
 	flags := map[string]*kong.Flag{}
 	for _, command := range append([]*kong.Node{app.Node}, app.Children...) {
-		if command == app.Node || command.Name == openCommand {
+		if command == app.Node || command.Name == args[0] {
 			for _, flag := range command.Flags {
 				flags[flag.Name] = flag
 			}

@@ -20,10 +20,10 @@ type permissionsCommand struct {
 	Test permissionsTestCommand `cmd:"" help:"Carry out the tests in permissions.test.yml, against copies that are thrown away."`
 }
 
-type permissionsTestCommand struct{}
+type permissionsTestCommand struct{ output }
 
 // Run deploys the service of this folder to a server of its own, once for each test.
-func (*permissionsTestCommand) Run(s *session) error {
+func (c *permissionsTestCommand) Run(s *session) error {
 	_, dir, err := s.environment()
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (*permissionsTestCommand) Run(s *session) error {
 		return err
 	}
 	return s.withServer(func(ctx context.Context, srv *server.Server) error {
-		return s.testPermissions(ctx, srv, file, definition.Config())
+		return c.run(ctx, s, srv, file, definition.Config())
 	})
 }
 
@@ -76,7 +76,15 @@ func (s *session) withServer(use func(context.Context, *server.Server) error) er
 	return err
 }
 
-func (s *session) testPermissions(ctx context.Context, srv *server.Server, file *permissiontest.File, definition string) error {
+// tested is what came of one test.
+type tested struct {
+	Name        string   `json:"name"`
+	As          string   `json:"as"`
+	Line        int      `json:"line"`
+	Differences []string `json:"differences"` // none: as expected
+}
+
+func (c *permissionsTestCommand) run(ctx context.Context, s *session, srv *server.Server, file *permissiontest.File, definition string) error {
 	http := systemapi.NewHTTP()
 	defer http.CloseIdleConnections()
 	system := systemapi.Client{Host: srv.URL(), HTTP: http}
@@ -84,7 +92,7 @@ func (s *session) testPermissions(ctx context.Context, srv *server.Server, file 
 	if system.Token, err = system.Authenticate(ctx, srv.MasterToken()); err != nil {
 		return err
 	}
-	failed := 0
+	failed, all := 0, []tested{}
 	for i, test := range file.Tests {
 		project, err := system.AddProject(ctx, fmt.Sprintf("copy-%d", i+1), "", definition)
 		if err != nil {
@@ -99,19 +107,28 @@ func (s *session) testPermissions(ctx context.Context, srv *server.Server, file 
 		if err != nil {
 			return err
 		}
-		if len(result.Differences) == 0 {
-			s.printf("%s %s\n", s.paint("32", "ok  "), test.Name)
-			continue
+		one := tested{test.Name, test.As, test.At.Line, list(result.Differences)}
+		if all = append(all, one); len(one.Differences) > 0 {
+			failed++
 		}
-		failed++
-		s.printf("%s %s (%s:%d, as %s)\n", s.paint("31", "FAIL"), test.Name, permissiontest.FileName, test.At.Line, test.As)
-		for _, d := range result.Differences {
-			s.printf("       %s\n", d)
+		if !c.JSON {
+			s.printTested(one)
 		}
 	}
-	s.printf("\n%d tests, %d failed\n", len(file.Tests), failed)
-	if failed > 0 {
-		return errReported
+	err = c.show(s, map[string]any{"tests": all, "failed": failed}, func() { s.printf("\n%d tests, %d failed\n", len(all), failed) })
+	if err == nil && failed > 0 {
+		err = errReported
 	}
-	return nil
+	return err
+}
+
+func (s *session) printTested(t tested) {
+	if len(t.Differences) == 0 {
+		s.printf("%s %s\n", s.paint("32", "ok  "), t.Name)
+		return
+	}
+	s.printf("%s %s (%s:%d, as %s)\n", s.paint("31", "FAIL"), t.Name, permissiontest.FileName, t.Line, t.As)
+	for _, d := range t.Differences {
+		s.printf("       %s\n", d)
+	}
 }

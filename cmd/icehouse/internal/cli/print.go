@@ -1,12 +1,23 @@
 package cli
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"icehouse/cmd/icehouse/internal/systemapi"
 )
+
+// table prints rows in columns.
+func (s *session) table(head []string, rows [][]string) {
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 3, ' ', 0)
+	for _, row := range append([][]string{head}, rows...) {
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	_ = w.Flush()
+}
 
 // group is what belongs under one heading, in order of appearance.
 type group[T any] struct {
@@ -35,24 +46,27 @@ func (s *session) printMessages(messages []systemapi.Message) {
 		for _, thing := range groupBy(kind.items, func(m systemapi.Message) string { name, _, _ := strings.Cut(m.Name, "."); return name }) {
 			s.printf("\n  %s\n", s.bold(thing.name))
 			for _, m := range thing.items {
-				s.printf("   %s %s\n", s.symbol(m.Description), s.emphasis(m.Description))
+				s.printf("   %s %s\n", s.symbol(m.Action), s.emphasis(m.Description))
 				for i, sub := range m.SubDescriptions {
 					branch := "├─"
 					if i == len(m.SubDescriptions)-1 {
 						branch = "└─"
 					}
-					s.printf("     %s %s %s\n", branch, s.symbol(sub.Description), s.emphasis(sub.Description))
+					s.printf("     %s %s %s\n", branch, s.symbol(sub.Action), s.emphasis(sub.Description))
 				}
 			}
 		}
 	}
 }
 
-func (s *session) printErrors(errors []systemapi.SchemaError) {
-	for _, thing := range groupBy(errors, func(e systemapi.SchemaError) string { return e.Type }) {
+func (s *session) printErrors(errors []placed) {
+	for _, thing := range groupBy(errors, func(e placed) string { return e.Type }) {
 		s.printf("\n  %s\n", s.bold(thing.name))
 		for _, e := range thing.items {
 			s.printf("    ! %s\n", s.emphasis(strings.ReplaceAll(e.Description, "\n", "\n      ")))
+			if e.Place != nil {
+				s.printf("      %s:%d:%d\n%s\n", e.Place.File, e.Place.Line, e.Place.Column, e.excerpt)
+			}
 		}
 	}
 }
@@ -88,16 +102,18 @@ func heading(kind string) string {
 	return strings.Join(words, " ") + "s"
 }
 
-// symbol tells from its words what a step does.
-func (s *session) symbol(description string) string {
-	for _, c := range []struct{ word, symbol, color string }{
-		{"create", "+", "32"}, {"update", "*", "33"}, {"delete", "-", "31"}, {"remove", "-", "31"},
-	} {
-		if strings.Contains(description, c.word) {
-			return s.paint(c.color, c.symbol)
-		}
+// symbol shows what a step does.
+func (s *session) symbol(action string) string {
+	switch action {
+	case "Create":
+		return s.paint("32", "+")
+	case "Update":
+		return s.paint("33", "*")
+	case "Delete":
+		return s.paint("31", "-")
+	default:
+		return "?"
 	}
-	return "?"
 }
 
 var quoted = regexp.MustCompile("`([^`]+)`")

@@ -45,7 +45,9 @@ func (c *devCommand) Run(s *session) error {
 	})
 }
 
-// announce makes this server the cluster local, for the command line.
+// announce makes this server the cluster local, for the command line, and the default
+// cluster if there is none: the original command line asks that one before it has looked
+// at a target.
 func (s *session) announce(ctx context.Context, srv *server.Server) error {
 	api := systemapi.Client{Host: srv.URL(), HTTP: systemapi.NewHTTP()}
 	defer api.HTTP.CloseIdleConnections()
@@ -59,7 +61,7 @@ func (s *session) announce(ctx context.Context, srv *server.Server) error {
 	}
 	return env.SaveCluster(graphcoolrc.Cluster{
 		Name: localCluster, Host: srv.URL(), FaaSHost: srv.FunctionsURL(), Secret: token,
-	})
+	}, true)
 }
 
 // serve runs a server until a signal stops it.

@@ -23,7 +23,7 @@ func (d *deployment) watch(definition servicedef.Definition) error {
 	paths := definition.Paths
 	seen := look(paths)
 	d.notef("\nWatching %d files. Stop with Ctrl-C.", len(paths))
-	for d.sleep(stop, watchEvery) {
+	for sleep(stop, watchEvery) {
 		now := look(paths)
 		if now == seen {
 			continue
@@ -43,7 +43,7 @@ func (d *deployment) watch(definition servicedef.Definition) error {
 }
 
 // sleep returns false when the user wants to stop.
-func (d *deployment) sleep(stop context.Context, how time.Duration) bool {
+func sleep(stop context.Context, how time.Duration) bool {
 	select {
 	case <-stop.Done():
 		return false

@@ -41,16 +41,23 @@ type Request struct {
 
 // Answer is what came back.
 type Answer struct {
-	Data       json.RawMessage
-	Errors     []Error
-	Extensions struct{ Explain *Explanation }
+	Data       json.RawMessage `json:"data"`
+	Errors     []Error         `json:"errors,omitempty"`
+	Extensions struct {
+		Explain *Explanation `json:"explain,omitempty"`
+	} `json:"extensions"`
 }
 
 // Error is one entry of errors.
 type Error struct {
-	Message string
-	Code    int
-	Path    []any
+	Message string `json:"message"`
+	Code    int    `json:"code,omitempty"`
+	Path    []any  `json:"path,omitempty"`
+	// Locations are where in the operation it is, from 1.
+	Locations []struct {
+		Line   int `json:"line"`
+		Column int `json:"column"`
+	} `json:"locations,omitempty"`
 }
 
 // Place is the path without positions in lists: posts.title.
@@ -66,12 +73,19 @@ func (e Error) Place() string {
 
 // Explanation says how an answer came about.
 type Explanation struct {
-	Requester string
-	Access    []struct {
-		Target, Verb, Field, Outcome, Why string
-		Rules                             []string
-	}
-	Statements []string
+	Requester  string   `json:"requester"`
+	Access     []Access `json:"access"`
+	Statements []string `json:"statements"`
+}
+
+// Access is what was decided about one thing.
+type Access struct {
+	Target  string   `json:"target"`
+	Verb    string   `json:"verb"`
+	Field   string   `json:"field,omitempty"`
+	Outcome string   `json:"outcome"`
+	Why     string   `json:"why,omitempty"`
+	Rules   []string `json:"rules"`
 }
 
 // Do sends a request.

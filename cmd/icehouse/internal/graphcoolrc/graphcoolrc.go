@@ -20,6 +20,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
+	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/variables"
 	"icehouse/cmd/icehouse/internal/yamldoc"
 )
@@ -98,6 +99,10 @@ func (f *file) load(sources variables.Sources) error {
 	}
 	whole, err := yamldoc.Parse(text)
 	if err != nil {
+		var syntax *yamldoc.Error
+		if errors.As(err, &syntax) {
+			return fmt.Errorf("%s:%w\n%s", f.path, err, excerpt.Show(string(text), "  ", syntax.At.Line, syntax.At.Column))
+		}
 		return fmt.Errorf("%s:%w", f.path, err)
 	}
 	whole = sources.Fill(whole)
@@ -323,11 +328,12 @@ func (f *file) forget(e *Environment, gone Target) error {
 }
 
 // SaveCluster stores a cluster in the home directory. What else stands at it
-// stays.
-func (e *Environment) SaveCluster(c Cluster) error {
+// stays. asDefault makes it the default if there is none.
+func (e *Environment) SaveCluster(c Cluster, asDefault bool) error {
 	if e.home.path == "" {
 		return errors.New("there is no home directory to keep the cluster in")
 	}
+	asDefault = asDefault && e.DefaultCluster() == ""
 	return e.home.change(e.sources, func(f *file, text []byte) ([]byte, error) {
 		var err error
 		for _, entry := range [][2]string{{"host", c.Host}, {"faasHost", c.FaaSHost}, {"clusterSecret", c.Secret}} {
@@ -335,7 +341,17 @@ func (e *Environment) SaveCluster(c Cluster) error {
 				return nil, err
 			}
 		}
+		if asDefault {
+			return yamldoc.Set(text, yamldoc.String(c.Name), f.at("clusters", defaultName)...)
+		}
 		return text, nil
+	})
+}
+
+// SetDefaultCluster makes a cluster of this user the default.
+func (e *Environment) SetDefaultCluster(name string) error {
+	return e.home.change(e.sources, func(f *file, text []byte) ([]byte, error) {
+		return yamldoc.Set(text, yamldoc.String(name), f.at("clusters", defaultName)...)
 	})
 }
 

@@ -162,10 +162,10 @@ func TestSaveClusterTouchesNothingElse(t *testing.T) {
 	if err := os.Symlink(kept, path); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.load(t).SaveCluster(graphcoolrc.Cluster{Name: "local", Host: "http://localhost:60000", FaaSHost: "http://localhost:60050", Secret: "a.b.c"}); err != nil {
+	if err := p.load(t).SaveCluster(graphcoolrc.Cluster{Name: "local", Host: "http://localhost:60000", FaaSHost: "http://localhost:60050", Secret: "a.b.c"}, true); err != nil {
 		t.Fatal(err)
 	}
-	want := before + "  clusters:\n    local:\n      host: http://localhost:60000\n      faasHost: http://localhost:60050\n      clusterSecret: a.b.c\n"
+	want := before + "  clusters:\n    local:\n      host: http://localhost:60000\n      faasHost: http://localhost:60050\n      clusterSecret: a.b.c\n    default: local\n"
 	if diff := cmp.Diff(want, read(t, p.home)); diff != "" {
 		t.Error(diff)
 	}

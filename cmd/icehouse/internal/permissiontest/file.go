@@ -23,6 +23,7 @@ import (
 	"regexp"
 	"strings"
 
+	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/yamldoc"
 )
 
@@ -48,23 +49,30 @@ type Test struct {
 
 // Parse reads a file. read reads another one that it names.
 func Parse(text []byte, read func(path string) ([]byte, error)) (*File, error) {
+	p := &parser{source: string(text), read: read, file: &File{}}
 	root, err := yamldoc.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%w", FileName, err)
+	var syntax *yamldoc.Error
+	switch {
+	case errors.As(err, &syntax):
+		p.wrong(syntax.At, "%s", syntax.Message)
+		return nil, errors.Join(p.problems...)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", FileName, err)
 	}
-	p := &parser{read: read, file: &File{}}
 	p.root(root)
 	return p.file, errors.Join(p.problems...)
 }
 
 type parser struct {
+	source   string
 	read     func(path string) ([]byte, error)
 	file     *File
 	problems []error
 }
 
 func (p *parser) wrong(at yamldoc.Position, format string, args ...any) {
-	p.problems = append(p.problems, fmt.Errorf("%s:%d:%d: %s", FileName, at.Line, at.Column, fmt.Sprintf(format, args...)))
+	p.problems = append(p.problems, fmt.Errorf("%s:%d:%d: %s\n%s", FileName, at.Line, at.Column, fmt.Sprintf(format, args...),
+		excerpt.Show(p.source, "  ", at.Line, at.Column)))
 }
 
 func (p *parser) root(n *yamldoc.Node) {

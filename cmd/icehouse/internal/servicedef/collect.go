@@ -51,6 +51,7 @@ func (l *loader) collectTypes(n *yamldoc.Node) *yamldoc.Node {
 		}
 		if text, ok := l.read(n, path); ok {
 			texts = append(texts, text)
+			l.def.types = append(l.def.types, typesFile{filepath.Clean(filepath.FromSlash(path)), text})
 		}
 	}
 	each(n)

@@ -9,7 +9,6 @@
 package servicedef
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/variables"
 	"icehouse/cmd/icehouse/internal/yamldoc"
 )
@@ -33,6 +33,9 @@ type Definition struct {
 	Content string            // the YAML text, variables replaced, without custom
 	Files   map[string]string // texts by path, as written in the YAML
 	Paths   []string          // the files on disk, for those who watch them
+	types   []typesFile       // what the data model is made of
+	text    string            // of the YAML as written, and what it says
+	root    *yamldoc.Node
 }
 
 // Empty is the definition of a service before its first deploy.
@@ -45,6 +48,7 @@ type Problem struct {
 	File    string
 	At      yamldoc.Position
 	Message string
+	Excerpt string // the line that it is about, for people
 }
 
 func (p Problem) String() string {
@@ -59,6 +63,9 @@ func (p Problems) Error() string {
 	lines = append(lines, "The definition in "+FileName+" is not valid:")
 	for _, one := range p {
 		lines = append(lines, "  "+one.String())
+		if one.Excerpt != "" {
+			lines = append(lines, one.Excerpt)
+		}
 	}
 	return strings.Join(lines, "\n")
 }
@@ -97,19 +104,20 @@ func Load(dir string, sources variables.Sources) (Definition, error) {
 	if err != nil {
 		return Definition{}, err
 	}
-	if found := unquotedWildcards(text); len(found) > 0 {
-		return Definition{}, found
+	l := loader{dir: dir, text: string(text), warn: sources.Warn, def: Definition{Files: map[string]string{}, Paths: []string{path}}}
+	if l.unquotedWildcards(); len(l.problems) > 0 {
+		return Definition{}, l.problems
 	}
 	root, err := yamldoc.Parse(text)
 	var syntax *yamldoc.Error
 	switch {
 	case errors.As(err, &syntax):
-		return Definition{}, Problems{{FileName, syntax.At, syntax.Message}}
+		l.problem(syntax.At, "%s", syntax.Message)
+		return Definition{}, l.problems
 	case err != nil:
 		return Definition{}, err
 	}
 	filled := sources.Fill(root)
-	l := loader{dir: dir, warn: sources.Warn, def: Definition{Files: map[string]string{}, Paths: []string{path}}}
 	l.check(filled)
 	if len(l.problems) > 0 {
 		return Definition{}, l.problems.sorted()
@@ -118,6 +126,7 @@ func Load(dir string, sources variables.Sources) (Definition, error) {
 	if len(l.problems) > 0 {
 		return Definition{}, l.problems.sorted()
 	}
+	l.def.text, l.def.root = l.text, filled
 	l.def.Content, err = content(text, root, sent)
 	return l.def, err
 }
@@ -125,18 +134,19 @@ func Load(dir string, sources variables.Sources) (Definition, error) {
 // loader gathers the problems and files of one definition.
 type loader struct {
 	dir      string
+	text     string // of the file
 	warn     func(string)
 	problems Problems
 	def      Definition
 }
 
 func (l *loader) problem(at yamldoc.Position, format string, args ...any) {
-	l.problems = append(l.problems, Problem{FileName, at, fmt.Sprintf(format, args...)})
+	l.problems = append(l.problems, Problem{FileName, at, fmt.Sprintf(format, args...), excerpt.Show(l.text, "    ", at.Line, at.Column)})
 }
 
 func (l *loader) warning(at yamldoc.Position, format string, args ...any) {
 	if l.warn != nil {
-		l.warn(Problem{FileName, at, fmt.Sprintf(format, args...)}.String())
+		l.warn(Problem{File: FileName, At: at, Message: fmt.Sprintf(format, args...)}.String())
 	}
 }
 
@@ -158,29 +168,43 @@ func content(text []byte, root, sent *yamldoc.Node) (string, error) {
 var wildcard = regexp.MustCompile(`^(\s*-?\s*operation:\s*)\*\s*(#.*)?$`)
 
 // unquotedWildcards finds `operation: *`, which YAML takes for an alias.
-func unquotedWildcards(text []byte) Problems {
-	var found Problems
+func (l *loader) unquotedWildcards() {
 	line := 0
-	for row := range bytes.Lines(text) {
+	for row := range strings.Lines(l.text) {
 		line++
-		if m := wildcard.FindSubmatchIndex(bytes.TrimRight(row, "\r\n")); m != nil {
-			found = append(found, Problem{FileName, yamldoc.Position{Line: line, Column: m[3] + 1}, `an unquoted * means something else in YAML; write operation: "*"`})
+		if m := wildcard.FindStringSubmatchIndex(strings.TrimRight(row, "\r\n")); m != nil {
+			l.problem(yamldoc.Position{Line: line, Column: m[3] + 1}, `an unquoted * means something else in YAML; write operation: "*"`)
 		}
 	}
-	return found
+}
+
+// module is a definition as it travels (platform §1.7).
+type module struct {
+	Name    string            `json:"name"`
+	Content string            `json:"content"`
+	Files   map[string]string `json:"files"`
 }
 
 // Config packs the definition as push and addProject take it.
 func (d Definition) Config() string {
-	type module struct {
-		Name    string            `json:"name"`
-		Content string            `json:"content"`
-		Files   map[string]string `json:"files"`
-	}
 	var b strings.Builder
 	out := json.NewEncoder(&b)
 	out.SetEscapeHTML(false)
 	// Strings and maps of strings always encode.
 	_ = out.Encode(map[string][]module{"modules": {{Content: d.Content, Files: d.Files}}})
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Unpack is the opposite of Config.
+func Unpack(config string) (Definition, error) {
+	var packed struct{ Modules []module }
+	if err := json.Unmarshal([]byte(config), &packed); err != nil {
+		return Definition{}, fmt.Errorf("read the deployed definition: %w", err)
+	}
+	for _, m := range packed.Modules {
+		if m.Name == "" {
+			return Definition{Content: m.Content, Files: m.Files}, nil
+		}
+	}
+	return Definition{}, errors.New("the deployed definition has no root module")
 }

@@ -122,6 +122,8 @@ type Project struct {
 	Region  string  `json:"region"`
 	Schema  string  `json:"schema"` // the data model, as SDL
 	Ejected bool    `json:"isEjected"`
+	// Definition is the deployed definition with its files, as JSON (platform §1.7).
+	Definition string `json:"projectDefinitionWithFileContent"`
 }
 
 // Message is one step of a deploy.
@@ -168,8 +170,7 @@ func (c *Client) Authenticate(ctx context.Context, masterToken string) (string, 
 	var data struct {
 		AuthenticateCustomer struct{ Token string }
 	}
-	anonymous := Client{Host: c.Host, HTTP: c.HTTP}
-	err := anonymous.do(ctx, `mutation ($token: String!) {
+	err := c.anonymous().do(ctx, `mutation ($token: String!) {
   authenticateCustomer(input: {auth0IdToken: $token}) { token user { id } }
 }`, map[string]any{"token": masterToken}, &data)
 	return data.AuthenticateCustomer.Token, err
