@@ -152,6 +152,7 @@ var strange = []struct {
 	{"cloneProject", "projectId", "project", 4000, in{"name": "n", "includeData": false, "includeMutationCallbacks": false}},
 	{"ejectProject", "projectId", "project", 4000, nil},
 	{"exportData", "projectId", "project", 4000, nil},
+	{"resetProjectData", "projectId", "project", 4000, nil},
 	{"resetProjectSchema", "projectId", "project", 4000, nil},
 	{"signinClientUser", "projectId", "project", 4000, in{"clientUserId": "c"}},
 	{"getTemporaryDeployUrl", "projectId", "project", 4000, nil},

@@ -79,7 +79,7 @@ func (a *API) push(ctx context.Context, in input) (payload, error) {
 		return nil, err
 	}
 	return payload{"project": a.projectNode(p), "migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors),
-		"warnings": append([]string{}, result.Warnings...), "exposure": wireExposure(result.Exposure)}, nil
+		"warnings": append([]string{}, result.Warnings...), "exposure": wireExposure(result.Exposure), "steps": wireSteps(result.Steps)}, nil
 }
 
 func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.Project, error) {
@@ -89,6 +89,15 @@ func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.
 	}
 	p, err := a.Projects.Get(ctx, c, idOrAlias)
 	return c, p, err
+}
+
+// wireSteps are those of a dry run (ADR 0017). Rows can be more than an Int holds.
+func wireSteps(all []deployment.Step) []map[string]any {
+	out := make([]map[string]any, len(all))
+	for i, s := range all {
+		out[i] = map[string]any{"description": s.Does, "lock": string(s.Lock), "rows": float64(s.Rows)}
+	}
+	return out
 }
 
 func wireExposure(e deployment.Exposure) map[string]any {

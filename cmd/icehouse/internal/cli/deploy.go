@@ -253,6 +253,7 @@ func (d *deployment) printOutcome(outcome systemapi.Outcome, took time.Duration)
 	case d.command.DryRun:
 		d.printf("\nA deploy would make these changes:\n")
 		d.printMessages(outcome.Messages)
+		d.printSteps(outcome.Steps)
 	default:
 		d.printf("\nDeployed in %.1f s. These changes were made:\n", took.Seconds())
 		d.printMessages(outcome.Messages)
@@ -304,6 +305,7 @@ func (d *deployment) printOutcomeJSON(outcome systemapi.Outcome) error {
 		"migrationMessages": list(outcome.Messages),
 		"errors":            d.placed(outcome.Errors),
 		"warnings":          list(outcome.Warnings),
+		"steps":             list(outcome.Steps),
 		"exposure":          map[string]any{"now": list(outcome.Exposure.Now), "added": list(outcome.Exposure.Added), "removed": list(outcome.Exposure.Removed)},
 		"endpoints":         addresses(d.cluster.cluster.Host, d.project.ID),
 	})

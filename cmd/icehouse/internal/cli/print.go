@@ -134,3 +134,26 @@ func (s *session) paint(code, text string) string {
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
+
+// waits says whom a step keeps waiting.
+var waits = map[string]string{
+	"NONE":   "nobody waits",
+	"MOMENT": "all who use the table wait for a moment",
+	"WRITES": "who writes to the table waits, reads go on",
+	"TABLE":  "all who use the table wait",
+}
+
+// printSteps shows what a deploy would do to stored rows.
+func (s *session) printSteps(steps []systemapi.Step) {
+	if len(steps) == 0 {
+		return
+	}
+	s.printf("\n%s\n", s.paint("1", "Steps in the database"))
+	for _, step := range steps {
+		rows := ""
+		if step.Rows > 0 {
+			rows = fmt.Sprintf(", %.0f rows", step.Rows)
+		}
+		s.printf("  %s (%s%s)\n", step.Description, waits[step.Lock], rows)
+	}
+}

@@ -148,6 +148,15 @@ type Outcome struct {
 	Errors   []SchemaError `json:"errors"`
 	Warnings []string      `json:"warnings"`
 	Exposure Exposure      `json:"exposure"`
+	Steps    []Step        `json:"steps"` // of a dry run
+}
+
+// Step is what a deploy would do to stored rows: whom it keeps waiting (NONE, MOMENT,
+// WRITES, TABLE) and how many rows it goes through.
+type Step struct {
+	Description string  `json:"description"`
+	Lock        string  `json:"lock"`
+	Rows        float64 `json:"rows"`
 }
 
 // Exposure is what anyone may do without a token, and what a deploy changes in that.
@@ -205,6 +214,7 @@ func (c *Client) Push(ctx context.Context, project, config string, dryRun, force
     errors { description type field }
     warnings
     exposure { now added removed }
+    steps { description lock rows }
     project { id name alias projectDefinitionWithFileContent }
   }
 }`, map[string]any{"projectId": project, "force": force, "isDryRun": dryRun, "config": config}, &data)
