@@ -17,6 +17,10 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/database/postgresdb"
 	"icehouse/dataplane/connector/database/sqlitedb"
+	"icehouse/dataplane/connector/queue"
+	"icehouse/dataplane/connector/queue/memqueue"
+	"icehouse/dataplane/connector/queue/rabbitqueue"
+	"icehouse/dataplane/invalidation"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
@@ -37,8 +41,16 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	databases := controlplane.OneDatabase(db)
 
+	messages, err := openQueue(c, log, closers)
+	if err != nil {
+		return nil, err
+	}
+	announcer := invalidation.NewAnnouncer(messages, log)
+	closers.Push("announcer", func() error { announcer.Close(); return nil })
+
 	// The directory and the rights are read from what the control plane stores, and
-	// the control plane tells when that changes.
+	// the control plane tells when that changes: this process at once, others
+	// through the queue.
 	var projects *directory.Directory
 	var grants *authn.Cache
 	control, err := controlplane.New(controlplane.Config{
@@ -47,8 +59,9 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
 		OnRelease: func(project tenancy.ProjectID, alias string) {
-			projects.Invalidate(string(project), alias)
+			projects.Invalidate(project, alias)
 			grants.Forget(project)
+			announcer.Announce(project)
 		},
 		Logger: log,
 	})
@@ -56,8 +69,17 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		return nil, err
 	}
 	projects = directory.New(control.Registry(), directory.Options{})
+	closers.Push("directory", func() error { projects.Close(); return nil })
 	grants = authn.NewCache(control.Grants())
 	closers.Push("rights", func() error { grants.Close(); return nil })
+	unwatch, err := invalidation.Watch(messages, log, func(project tenancy.ProjectID) {
+		projects.Invalidate(project)
+		grants.Forget(project)
+	}, projects.Watch)
+	if err != nil {
+		return nil, err
+	}
+	closers.Push("invalidation", func() error { unwatch(); return nil })
 
 	planes := new(Planes)
 	if c.Role.Has(config.Control) {
@@ -100,6 +122,22 @@ func openStore(ctx context.Context, c config.Config, closers *rungroup.Closers) 
 	}
 	closers.Push("platform store", s.Close)
 	return s, nil
+}
+
+// openQueue opens what carries messages between processes.
+func openQueue(c config.Config, log *slog.Logger, closers *rungroup.Closers) (*queue.Queue, error) {
+	var q *queue.Queue
+	var err error
+	if c.QueueURL == config.MemoryQueue {
+		q, err = memqueue.Open(log)
+	} else {
+		q, err = rabbitqueue.Open(rabbitqueue.Config{URL: c.QueueURL, Log: log})
+	}
+	if err != nil {
+		return nil, err
+	}
+	closers.Push("queue", q.Close)
+	return q, nil
 }
 
 // openDatabase opens what keeps the rows of projects.
