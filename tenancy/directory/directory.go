@@ -82,6 +82,7 @@ type found struct {
 	entry   Entry
 	unknown bool // there is no such project
 	asked   time.Time
+	epoch   uint64 // in which it is kept
 }
 
 // New makes a directory over a source.
@@ -138,9 +139,8 @@ func (d *Directory) known(idOrAlias string) (found, bool) {
 	project := tenancy.ProjectID(idOrAlias)
 	if f, ok := d.names.GetIfPresent(idOrAlias); ok {
 		if f.unknown {
-			// A change is told under the id of a project, which may just have got
-			// this alias.
-			return f, time.Since(f.asked) < d.ttl
+			// Any project that changed since may have got this name.
+			return f, f.epoch == d.epoch.Load() && d.fresh(f.asked)
 		}
 		project = f.entry.Project
 	}
@@ -178,6 +178,7 @@ func (d *Directory) keep(key string, f found, epoch uint64) bool {
 	if d.epoch.Load() != epoch {
 		return false
 	}
+	f.epoch = epoch
 	if key == string(f.entry.Project) {
 		d.names.Invalidate(key) // it is no longer unknown
 	} else {
@@ -196,17 +197,13 @@ func (f found) result() (Entry, error) {
 	return f.entry, nil
 }
 
-// Invalidate drops what is known of a project, under whichever names. After it
-// returns no Lookup of this process answers from before. Names are aliases that
-// the project has got: that they were unknown is forgotten too.
-func (d *Directory) Invalidate(project tenancy.ProjectID, names ...string) {
+// Invalidate drops what is known of a project, under whichever names, and that any
+// name is unknown. After it returns no Lookup of this process answers from before.
+func (d *Directory) Invalidate(project tenancy.ProjectID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.epoch.Add(1)
 	d.projects.Invalidate(project)
-	for _, name := range append(names, string(project)) {
-		d.names.Invalidate(name)
-	}
 }
 
 // Watch says whether from now on Invalidate is called for each change, or some may

@@ -53,14 +53,17 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	// through the queue.
 	var projects *directory.Directory
 	var grants *authn.Cache
+	forget := func(project tenancy.ProjectID) {
+		projects.Invalidate(project)
+		grants.Forget(project)
+	}
 	control, err := controlplane.New(controlplane.Config{
 		Store: platform, Databases: databases,
 		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
-		OnRelease: func(project tenancy.ProjectID, alias string) {
-			projects.Invalidate(project, alias)
-			grants.Forget(project)
+		OnRelease: func(project tenancy.ProjectID, _ string) {
+			forget(project)
 			announcer.Announce(project)
 		},
 		Logger: log,
@@ -72,10 +75,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	closers.Push("directory", func() error { projects.Close(); return nil })
 	grants = authn.NewCache(control.Grants())
 	closers.Push("rights", func() error { grants.Close(); return nil })
-	unwatch, err := invalidation.Watch(messages, log, func(project tenancy.ProjectID) {
-		projects.Invalidate(project)
-		grants.Forget(project)
-	}, projects.Watch)
+	unwatch, err := invalidation.Watch(messages, log, forget, projects.Watch)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +129,9 @@ func openQueue(c config.Config, log *slog.Logger, closers *rungroup.Closers) (*q
 	var q *queue.Queue
 	var err error
 	if c.QueueURL == config.MemoryQueue {
+		if c.Role != config.All {
+			log.Info("without a queue this process asks the database for changes of projects")
+		}
 		q, err = memqueue.Open(log)
 	} else {
 		q, err = rabbitqueue.Open(rabbitqueue.Config{URL: c.QueueURL, Log: log})
