@@ -28,6 +28,7 @@ var rules = []rule{
 	{"dataplane/relational", []string{"dataplane/datamodel", "tenancy"}, "tables follow from the model and know no engine"},
 	{"dataplane/dialect", []string{"dataplane/relational", "dataplane/datamodel", "tenancy"}, "a dialect renders what relational says; it reaches no database"},
 	{"dataplane/connector", []string{"dataplane/dialect", "dataplane/relational", "dataplane/datamodel", "tenancy"}, "a socket runs statements for a tenant; it knows neither requests nor deploys"},
+	{"dataplane/invalidation", []string{"dataplane/connector/queue", "tenancy"}, "what changed is told by id; whoever hears it looks for themselves"},
 	{"dataplane/event", []string{"tenancy"}, "an envelope knows no room"},
 	{"dataplane/outbox", []string{"dataplane/event", "dataplane/connector", "dataplane/dialect", "dataplane/relational", "tenancy"}, "events are appended in a connector's transaction"},
 	{"dataplane/compiledschema", []string{"dataplane/coercion", "dataplane/datamodel", "dataplane/relational", "tenancy"}, "the same compiled schema is checked at deploy and served: it knows no request"},
@@ -97,6 +98,8 @@ var products = map[string][]string{
 	"dataplane/dialect/sqlite":                {"dataplane/connector/database/sqlitedb"},
 	"dataplane/connector/database/postgresdb": nil,
 	"dataplane/connector/database/sqlitedb":   nil,
+	"dataplane/connector/queue/memqueue":      nil,
+	"dataplane/connector/queue/rabbitqueue":   nil,
 	"controlplane/store/postgresstore":        nil,
 	"controlplane/store/sqlitestore":          nil,
 }
@@ -121,6 +124,7 @@ func TestProductsAreChosenInCmd(t *testing.T) {
 // libraries are those that would leak a choice if they were used everywhere.
 var libraries = []rule{
 	{"github.com/jackc/pgx/v5", []string{"dataplane/connector/database/postgresdb", "controlplane/store/postgresstore", "deploy/testbed", "deploy/bench"}, "one engine's driver stays behind its socket"},
+	{"github.com/rabbitmq/amqp091-go", []string{"dataplane/connector/queue/rabbitqueue"}, "one broker's client stays behind its socket"},
 	{"modernc.org/sqlite", []string{"dataplane/connector/database/sqlitedb", "controlplane/store/sqlitestore"}, "one engine's driver stays behind its socket"},
 	{"github.com/golang-migrate/migrate/v4", []string{"controlplane/store", "migrations"}, "it changes platform tables only; the tables of projects are computed"},
 	{"github.com/graphql-go/graphql", []string{"controlplane/managementapi"}, "project APIs run without a library's executor"},

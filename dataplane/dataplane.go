@@ -203,7 +203,7 @@ func (p *pipeline) newer(ctx context.Context, e *directory.Entry) bool {
 	ctx, cancel := context.WithTimeout(ctx, newerTime)
 	defer cancel()
 	for pause := newerPause; ; pause = min(2*pause, 200*time.Millisecond) {
-		p.config.Directory.Invalidate(string(e.Project), e.Alias)
+		p.config.Directory.Invalidate(e.Project)
 		found, err := p.config.Directory.Lookup(ctx, string(e.Project))
 		switch {
 		case err == nil && found.Release > e.Release:

@@ -90,41 +90,64 @@ func TestKilledControlPlane(t *testing.T) {
 	}
 }
 
-// controlProcess is a control plane of its own process.
-type controlProcess struct {
-	command *exec.Cmd
-	system  string
+// process is a server of its own process.
+type process struct {
+	command     *exec.Cmd
+	api, system string
+	stderr      *tail
+	copied      chan struct{}
 }
 
-func startControl(t *testing.T, dir string, env map[string]string) *controlProcess {
+func startControl(t *testing.T, dir string, env map[string]string) *process {
 	t.Helper()
-	c := &controlProcess{command: exec.CommandContext(t.Context(), "icehouse", "serve", "--host", "127.0.0.1", "--port", "0", "--functions-port", "0", "--role", "control")}
-	c.command.Dir, c.command.Env = dir, c.command.Environ()
-	for name, value := range env {
-		c.command.Env = append(c.command.Env, name+"="+value)
+	return startProcess(t, dir, env, "control")
+}
+
+func startProcess(t *testing.T, dir string, env map[string]string, role string) *process {
+	t.Helper()
+	p := &process{
+		command: exec.CommandContext(t.Context(), "icehouse", "serve", "--host", "127.0.0.1", "--port", "0", "--functions-port", "0", "--role", role),
+		stderr:  new(tail), copied: make(chan struct{}),
 	}
-	out, err := c.command.StderrPipe()
+	p.command.Dir, p.command.Env = dir, p.command.Environ()
+	for name, value := range env {
+		p.command.Env = append(p.command.Env, name+"="+value)
+	}
+	out, err := p.command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.command.Start(); err != nil {
+	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
+	lines := bufio.NewScanner(io.TeeReader(out, p.stderr))
 	for lines.Scan() {
 		if m := serveAPI.FindStringSubmatch(lines.Text()); m != nil {
-			c.system = m[1] + "/system"
-			go func() { _, _ = io.Copy(io.Discard, out) }()
-			return c
+			p.api, p.system = m[1], m[1]+"/system"
+			go func() {
+				_, _ = io.Copy(p.stderr, out)
+				close(p.copied)
+			}()
+			return p
 		}
 	}
-	t.Fatalf("the control plane does not start: %v", c.command.Wait())
+	t.Fatalf("the process of role %s does not start: %v: %s", role, p.command.Wait(), p.stderr)
 	return nil
 }
 
-func (c *controlProcess) kill() {
-	_ = c.command.Process.Signal(syscall.SIGKILL)
-	_ = c.command.Wait()
+func (p *process) kill() {
+	_ = p.command.Process.Signal(syscall.SIGKILL)
+	_ = p.command.Wait()
+}
+
+// stop stops the process as an operator does.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	_ = p.command.Process.Signal(syscall.SIGTERM)
+	<-p.copied
+	if err := p.command.Wait(); err != nil {
+		t.Errorf("%v: %s", err, p.stderr)
+	}
 }
 
 // push deploys; false when nobody says that it is done.

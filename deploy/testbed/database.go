@@ -21,15 +21,16 @@ var server struct {
 
 var databases atomic.Uint64
 
-// Main runs a package's tests and then stops the server, if one of them started
-// it. TestMain calls it in place of m.Run.
+// Main runs a package's tests and then stops the servers that they started.
+// TestMain calls it in place of m.Run.
 func Main(m *testing.M) int {
 	defer Stop()
 	return m.Run()
 }
 
-// Stop stops the server that Database started in this process.
+// Stop stops the servers that Database and RabbitMQ started in this process.
 func Stop() {
+	stopBroker()
 	server.Lock()
 	defer server.Unlock()
 	if server.stop != nil {

@@ -2,6 +2,7 @@ package testbed_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -62,5 +63,28 @@ func TestGivenURL(t *testing.T) {
 	stop()
 	if err != nil || url != "postgres://example.invalid/x" {
 		t.Errorf("%s, %v", url, err)
+	}
+}
+
+// TestBroker stops a broker and starts it again, under the same URL.
+func TestBroker(t *testing.T) {
+	broker := testbed.RabbitMQ(t)
+	address := strings.TrimSuffix(strings.TrimPrefix(broker.URL, "amqp://guest:guest@"), "/")
+	answers := func() bool {
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}
+	if !answers() {
+		t.Error("the broker does not run")
+	}
+	broker.Stop()
+	if answers() {
+		t.Error("the broker still runs")
+	}
+	if again := testbed.RabbitMQ(t); again != broker || !answers() {
+		t.Error("the broker did not come back")
 	}
 }

@@ -40,8 +40,10 @@ type Config struct {
 	Host          string        `envvar:"ICEHOUSE_HOST" help:"Address to listen on; dev: 127.0.0.1, serve: all."`
 	DataDir       string        `envvar:"ICEHOUSE_DATA_DIR" default:".icehouse" help:"Folder for data and generated secrets."`
 	DatabaseURL   string        `envvar:"DATABASE_URL" help:"sqlite:FOLDER or postgres://...; dev: sqlite in the data folder."`
+	QueueURL      string        `envvar:"QUEUE_URL" default:"memory" help:"memory, or amqp://... when several processes serve the same projects."`
 	MasterToken   string        `envvar:"MASTER_TOKEN" help:"Secret that opens the management API."`
 	JWTSecret     string        `envvar:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
+	Plan          string        `envvar:"INITIAL_PRICING_PLAN" help:"Plan of new projects; the free one when it is not set."`
 	Grace         time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
 	Role Role `kong:"-"`
@@ -70,6 +72,9 @@ func (c Config) Complete(dir string) (Config, error) {
 	}
 	c.DataDir = resolve(dir, c.DataDir)
 	if err := c.completeDatabase(dir); err != nil {
+		return Config{}, err
+	}
+	if err := c.completeQueue(); err != nil {
 		return Config{}, err
 	}
 	return c, c.completeSecrets()
@@ -112,6 +117,27 @@ func (c *Config) completeDatabase(dir string) error {
 	}
 	if _, err := url.Parse(c.DatabaseURL); err != nil {
 		return errors.New("database URL: not a URL; are special characters in the password percent-encoded?")
+	}
+	return nil
+}
+
+// MemoryQueue is the queue of a process that has no other to talk to.
+const MemoryQueue = "memory"
+
+// completeQueue checks the URL of the queue.
+func (c *Config) completeQueue() error {
+	if c.QueueURL == "" {
+		c.QueueURL = MemoryQueue
+	}
+	if c.QueueURL == MemoryQueue {
+		return nil
+	}
+	// The text may hold a password, so it is not repeated.
+	if !strings.HasPrefix(c.QueueURL, "amqp://") && !strings.HasPrefix(c.QueueURL, "amqps://") {
+		return errors.New("queue URL: want memory or amqp://USER:PASSWORD@HOST/VHOST")
+	}
+	if u, err := url.Parse(c.QueueURL); err != nil || u.Hostname() == "" {
+		return errors.New("queue URL: not a URL with a host; are special characters in the password percent-encoded?")
 	}
 	return nil
 }

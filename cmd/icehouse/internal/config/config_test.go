@@ -73,6 +73,11 @@ func TestComplete(t *testing.T) {
 		"unknown product":               {func(c *config.Config) { c.DatabaseURL = "mysql://root:hush@db" }, "want sqlite:FOLDER"},
 		"sqlite with slashes":           {func(c *config.Config) { c.DatabaseURL = "sqlite://db" }, "followed by a folder"},
 		"bad URL":                       {func(c *config.Config) { c.DatabaseURL = "postgres://u:hu%sh@db/x" }, "percent-encoded"},
+		"queue in memory":               {func(c *config.Config) { c.QueueURL = "memory" }, ""},
+		"queue of RabbitMQ":             {func(c *config.Config) { c.QueueURL = "amqps://u:hush@queue/icehouse" }, ""},
+		"unknown queue":                 {func(c *config.Config) { c.QueueURL = "kafka://root:hush@queue" }, "want memory or amqp://"},
+		"bad URL of the queue":          {func(c *config.Config) { c.QueueURL = "amqp://u:hu%sh@queue/x" }, "percent-encoded"},
+		"queue without a host":          {func(c *config.Config) { c.QueueURL = "amqp:///x" }, "with a host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := dev()

@@ -17,6 +17,10 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/database/postgresdb"
 	"icehouse/dataplane/connector/database/sqlitedb"
+	"icehouse/dataplane/connector/queue"
+	"icehouse/dataplane/connector/queue/memqueue"
+	"icehouse/dataplane/connector/queue/rabbitqueue"
+	"icehouse/dataplane/invalidation"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
@@ -37,18 +41,33 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	databases := controlplane.OneDatabase(db)
 
+	messages, err := openQueue(c, log, closers)
+	if err != nil {
+		return nil, err
+	}
+	announcer := invalidation.NewAnnouncer(messages, log)
+	closers.Push("announcer", func() error { announcer.Close(); return nil })
+
 	// The directory and the rights are read from what the control plane stores, and
-	// the control plane tells when that changes.
+	// the control plane tells when that changes: this process at once, others
+	// through the queue.
 	var projects *directory.Directory
 	var grants *authn.Cache
+	forget := func(project tenancy.ProjectID) {
+		projects.Invalidate(project)
+		grants.Forget(project)
+	}
+	var plane *dataplane.DataPlane
 	control, err := controlplane.New(controlplane.Config{
 		Store: platform, Databases: databases,
+		CopyNodes: func(ctx context.Context, from, to tenancy.ProjectID) error { return plane.Copy(ctx, from, to) },
+		Plan:      c.Plan,
 		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
-		OnRelease: func(project tenancy.ProjectID, alias string) {
-			projects.Invalidate(string(project), alias)
-			grants.Forget(project)
+		OnRelease: func(project tenancy.ProjectID, _ string) {
+			forget(project)
+			announcer.Announce(project)
 		},
 		Logger: log,
 	})
@@ -56,9 +75,23 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		return nil, err
 	}
 	projects = directory.New(control.Registry(), directory.Options{})
+	closers.Push("directory", func() error { projects.Close(); return nil })
 	grants = authn.NewCache(control.Grants())
 	closers.Push("rights", func() error { grants.Close(); return nil })
+	unwatch, err := invalidation.Watch(messages, log, forget, projects.Watch)
+	if err != nil {
+		return nil, err
+	}
+	closers.Push("invalidation", func() error { unwatch(); return nil })
 
+	plane = dataplane.New(dataplane.Config{
+		Directory: projects,
+		Releases:  control.Registry(),
+		Database:  databases,
+		Tokens:    control.Tokens(),
+		Grants:    grants,
+		Log:       log,
+	})
 	planes := new(Planes)
 	if c.Role.Has(config.Control) {
 		if err := control.Start(ctx); err != nil {
@@ -67,14 +100,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		planes.System, planes.Functions, planes.Tidy = control.SystemHandler(), control.FunctionsHandler(), control.Tidy
 	}
 	if c.Role.Has(config.Data) {
-		planes.Data = dataplane.New(dataplane.Config{
-			Directory: projects,
-			Releases:  control.Registry(),
-			Database:  databases,
-			Tokens:    control.Tokens(),
-			Grants:    grants,
-			Log:       log,
-		}).Handler()
+		planes.Data = plane.Handler()
 	}
 	return planes, nil
 }
@@ -100,6 +126,25 @@ func openStore(ctx context.Context, c config.Config, closers *rungroup.Closers) 
 	}
 	closers.Push("platform store", s.Close)
 	return s, nil
+}
+
+// openQueue opens what carries messages between processes.
+func openQueue(c config.Config, log *slog.Logger, closers *rungroup.Closers) (*queue.Queue, error) {
+	var q *queue.Queue
+	var err error
+	if c.QueueURL == config.MemoryQueue {
+		if c.Role != config.All {
+			log.Info("without a queue this process asks the database for changes of projects")
+		}
+		q, err = memqueue.Open(log)
+	} else {
+		q, err = rabbitqueue.Open(rabbitqueue.Config{URL: c.QueueURL, Log: log})
+	}
+	if err != nil {
+		return nil, err
+	}
+	closers.Push("queue", q.Close)
+	return q, nil
 }
 
 // openDatabase opens what keeps the rows of projects.
