@@ -74,7 +74,7 @@ type Audit struct {
 	Project   tenancy.ProjectID // "" when it was about none, or none that the caller has a seat in
 	Action    string            // the mutation
 	Target    string            // what it names in its input
-	Result    string            // ok, refused or failed
+	Result    string            // OK, REFUSED or FAILED
 	Code      int               // of a refusal, when it has one
 	Address   string
 	RequestID string
