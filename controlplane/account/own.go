@@ -78,6 +78,9 @@ func (s *Service) Update(ctx context.Context, c Caller, name, email *string) (st
 		}
 		email = nil
 	}
+	if name == nil && email == nil {
+		return c.Customer, nil
+	}
 	changed, err := s.Store.UpdateCustomer(ctx, c.ID, name, email, s.now())
 	if errors.Is(err, store.ErrEmailTaken) {
 		return store.Customer{}, emailTaken()
