@@ -8,12 +8,14 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"icehouse/controlplane/account"
@@ -21,7 +23,9 @@ import (
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/functiondeploy"
+	"icehouse/controlplane/mail"
 	"icehouse/controlplane/managementapi"
+	"icehouse/controlplane/password"
 	"icehouse/controlplane/project"
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
@@ -47,7 +51,13 @@ type Config struct {
 	// OnRelease is told after a project's release or its root tokens changed, or it
 	// went away: drop what is cached under its id and alias. alias may be "".
 	OnRelease func(project tenancy.ProjectID, alias string)
-	Limits    managementapi.Limits
+	// Mail brings mails on their way; nil where none is sent (package account).
+	Mail         mail.Sender
+	MailPause    time.Duration // before a mail is tried again; 0: 5 s
+	MailLinks    string        // the page that takes mailed codes; "" for none
+	SignUpClosed bool          // nobody signs up by themselves
+	Proxies      int           // before this server, see managementapi.Config
+	Limits       managementapi.Limits
 	// CopyNodes stores the nodes and edges of a project in another one (dataplane's
 	// Copy); nil: projects are cloned without their data.
 	CopyNodes func(ctx context.Context, from, to tenancy.ProjectID) error
@@ -65,7 +75,12 @@ type ControlPlane struct {
 	system    *managementapi.API
 	runner    *migrationrun.Runner
 	logger    *slog.Logger
+	mails     *mail.Queue // nil where none is sent
 }
+
+// passwordWait is how long one waits for their password to be checked, when many sign
+// in at once.
+const passwordWait = 10 * time.Second
 
 // deployWait is how long a deploy waits for another of the same project. It is
 // shorter than a request may take, so that the one who waits gets an answer.
@@ -81,7 +96,7 @@ func OneDatabase(db *database.DB) func(tenancy.Placement) (*database.DB, error) 
 	}
 }
 
-// New wires the room. It opens nothing that would have to be closed.
+// New wires the room. Close it when nobody is served any more.
 func New(c Config) (*ControlPlane, error) {
 	if c.Store == nil || c.Databases == nil || c.FunctionsURL == "" || c.DataDir == "" {
 		return nil, errors.New("controlplane: Store, Databases, FunctionsURL and DataDir are required")
@@ -103,7 +118,10 @@ func New(c Config) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	accounts := &account.Service{Store: c.Store, Tokens: tokens, MasterToken: c.MasterToken, Now: c.Clock}
+	accounts := &account.Service{
+		Store: c.Store, Tokens: tokens, MasterToken: c.MasterToken, Now: c.Clock,
+		Passwords: password.New(runtime.GOMAXPROCS(0), passwordWait), Links: c.MailLinks, SignUpClosed: c.SignUpClosed,
+	}
 	registry := schemaregistry.New(c.Store, c.OnRelease)
 	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Logger: c.Logger, Wait: deployWait}
 	deployer := &deployment.Deployer{
@@ -117,12 +135,23 @@ func New(c Config) (*ControlPlane, error) {
 	system, err := managementapi.New(managementapi.Config{
 		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
 		Console: &console.Service{Store: c.Store, Projects: projects, Deployer: deployer}, Plan: c.Plan,
-		Logger: c.Logger, Limits: c.Limits,
+		Logger: c.Logger, Limits: c.Limits, Proxies: c.Proxies,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, runner: runner, logger: c.Logger}, nil
+	if c.Mail != nil { // last: it has to be closed
+		accounts.Mail = mail.NewQueue(c.Mail, cmp.Or(c.MailPause, 5*time.Second), c.Logger)
+	}
+	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger}, nil
+}
+
+// Close ends what goes on beside requests.
+func (p *ControlPlane) Close() error {
+	if p.mails == nil {
+		return nil
+	}
+	return p.mails.Close()
 }
 
 // Start makes the first customer and finishes deletions that were interrupted.

@@ -79,13 +79,24 @@ func (l *lockedBuffer) String() string {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	return newHouseWith(t, func(*controlplane.Config) {})
+}
+
+// newHouseWith lets a test change the set-up.
+func newHouseWith(t *testing.T, change func(*controlplane.Config)) *house {
+	t.Helper()
 	db := &memdb.DB{}
-	h := newHouseOn(t, database.Open(db), nil)
+	h := houseOn(t, database.Open(db), change)
 	h.db = db
 	return h
 }
 
 func newHouseOn(t *testing.T, db *database.DB, copyNodes func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error) *house {
+	t.Helper()
+	return houseOn(t, db, func(c *controlplane.Config) { c.CopyNodes = copyNodes })
+}
+
+func houseOn(t *testing.T, db *database.DB, change func(*controlplane.Config)) *house {
 	t.Helper()
 	rows := filepath.Join(t.TempDir(), "platform.db")
 	s, err := sqlitestore.Open(t.Context(), rows)
@@ -98,20 +109,25 @@ func newHouseOn(t *testing.T, db *database.DB, copyNodes func(context.Context, t
 	h.server = httptest.NewServer(mux)
 	t.Cleanup(h.server.Close)
 	h.client = h.server.Client()
-	h.cp, err = controlplane.New(controlplane.Config{
+	c := controlplane.Config{
 		Store: s, Databases: controlplane.OneDatabase(db), JWTSecret: secret, MasterToken: master,
 		FunctionsURL: h.server.URL, DataDir: t.TempDir(), UploadLimit: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil)), Clock: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
-		CopyNodes: copyNodes,
 		OnRelease: func(p tenancy.ProjectID, alias string) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.told = append(h.told, string(p)+"/"+alias)
 		},
-	})
-	if err != nil {
+	}
+	change(&c)
+	if h.cp, err = controlplane.New(c); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := h.cp.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := h.cp.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func (w *tenants) installation(folder string) *token.Keys {
 
 func (w *tenants) tenant(account, name string) tenant {
 	id := "c" + account
-	if _, err := w.db.ExecContext(w.t.Context(), `INSERT INTO customer VALUES (?1, ?1, ?1 || '@example.org', 'DOCS', 0, 0)`, id); err != nil {
+	if _, err := w.db.ExecContext(w.t.Context(), `INSERT INTO customer (id, name, email, source, created_at, updated_at) VALUES (?1, ?1, ?1 || '@example.org', 'DOCS', 0, 0)`, id); err != nil {
 		w.t.Fatal(err)
 	}
 	var out tenant
@@ -297,6 +297,9 @@ func (g *generator) field(f walkField, id string, depth int) string {
 	case "OBJECT":
 		inner := []string{"__typename"}
 		for _, child := range g.types[named.Name].Fields {
+			if child.Name == "auditLog" { // which grows with each request
+				continue
+			}
 			of := child.Type
 			for of.OfType != nil {
 				of = *of.OfType
@@ -460,7 +463,10 @@ func isAboutIDs(name string) bool {
 // strangeAccount sends an operation of the system API as A with ids of B: the answers
 // are those for ids that nothing has.
 func (w *tenants) strangeAccount(operation walkOperation, a, b tenant) (sent int) {
-	if operation.name == "Mutation.addProject" || operation.name == "Mutation.authenticateCustomer" { // take no id
+	switch operation.name {
+	case "Mutation.addProject", "Mutation.authenticateCustomer", "Mutation.signin": // take no id
+		return 0
+	case "Mutation.createPlatformToken": // takes no id, and never answers the same
 		return 0
 	}
 	for name, bearer := range map[string]string{"account": a.account, "root": a.root, "another's root": b.root, "node": b.nodeToken, "nobody": ""} {

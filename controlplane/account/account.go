@@ -1,9 +1,14 @@
-// Package account knows customers and the tokens they hold.
+// Package account knows customers, how they sign up and in, and the tokens they hold.
 //
-// In: tokens and the installation's master token. Out: customers, new tokens, and
-// the rights that can be taken back (authn.Grants). Callers: managementapi (who is
-// calling), project and deployment (tokens they store), and, through the façade, the
-// data plane.
+// In: e-mail addresses, passwords, mailed codes, tokens and the installation's master
+// token. Out: customers, new tokens, and the rights that can be taken back
+// (authn.Grants). Callers: managementapi (who is calling), project and deployment
+// (tokens they store), and, through the façade, the data plane.
+//
+// Where mail is sent, an account begins to be there when the code that was mailed to its
+// address comes back: every account's address is its owner's. What is asked about an
+// address is answered before anything is looked up, so that no answer and no time tells
+// whether it has an account (platform §4.7).
 package account
 
 import (
@@ -12,6 +17,8 @@ import (
 	"errors"
 	"time"
 
+	"icehouse/controlplane/mail"
+	"icehouse/controlplane/password"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
@@ -27,6 +34,15 @@ type Service struct {
 	// as a local cluster without one does (platform §4.7).
 	MasterToken string
 	Now         func() time.Time
+
+	Passwords *password.Hasher
+	// Mail is nil where none is sent: sign-ups count at once, and passwords can't be
+	// reset by mail.
+	Mail *mail.Queue
+	// Links is the page that takes mailed codes, "" for none: mails have a link to it.
+	Links string
+	// SignUpClosed lets nobody sign up but by TrustedSignUp.
+	SignUpClosed bool
 }
 
 // Authenticate logs the first customer in, for the one who knows the master
@@ -51,17 +67,39 @@ func (s *Service) First(ctx context.Context) (store.Customer, error) {
 	})
 }
 
-// Caller is the customer behind a platform token; 2001 when there is none.
-func (s *Service) Caller(ctx context.Context, bearer string) (store.Customer, error) {
+// Caller is who holds a platform token; 2001 when it is none, or was taken back.
+func (s *Service) Caller(ctx context.Context, bearer string) (Caller, error) {
 	claims, ok := s.Tokens.Read(bearer, "")
 	if !ok || !claims.IsPlatform() {
-		return store.Customer{}, problem.NoSession()
+		return Caller{}, problem.NoSession()
+	}
+	if ok, err := s.counts(ctx, authn.Account{Customer: claims.ClientID, Session: claims.Session}); err != nil || !ok {
+		return Caller{}, errors.Join(err, noSession(err == nil))
 	}
 	customer, err := s.Store.Customer(ctx, claims.ClientID)
 	if errors.Is(err, store.ErrNotFound) {
-		return store.Customer{}, problem.NoSession()
+		return Caller{}, problem.NoSession()
 	}
-	return customer, err
+	return Caller{customer, claims.Session, claims.Scopes}, err
+}
+
+func noSession(yes bool) error {
+	if yes {
+		return problem.NoSession()
+	}
+	return nil
+}
+
+// counts says whether the session of a token, if it has one, was not taken back.
+func (s *Service) counts(ctx context.Context, a authn.Account) (bool, error) {
+	if a.Session == "" {
+		return true, nil
+	}
+	session, err := s.Store.Session(ctx, a.Session)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && session.Customer == a.Customer && !over(session, s.Now()), err
 }
 
 // Seat is a customer's place in a project; false when they have none that counts.
@@ -74,8 +112,11 @@ func (s *Service) Seat(ctx context.Context, project tenancy.ProjectID, customer 
 }
 
 // HasSeat implements authn.Grants.
-func (s *Service) HasSeat(ctx context.Context, project tenancy.ProjectID, customer string) (bool, error) {
-	_, ok, err := s.Seat(ctx, project, customer)
+func (s *Service) HasSeat(ctx context.Context, project tenancy.ProjectID, a authn.Account) (bool, error) {
+	if ok, err := s.counts(ctx, a); err != nil || !ok {
+		return false, err
+	}
+	_, ok, err := s.Seat(ctx, project, a.Customer)
 	return ok, err
 }
 

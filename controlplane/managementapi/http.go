@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 
@@ -22,6 +24,7 @@ type request struct {
 	operationName string
 	variables     *coercion.Given
 	token         string
+	address       string // of whoever sent it
 }
 
 // page answers browsers.
@@ -130,7 +133,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) (req request, status 
 	if req.variables, err = variables(fields.Variables); err != nil {
 		return req, http.StatusBadRequest, err.Error()
 	}
-	req.token = bearer(r)
+	req.token, req.address = bearer(r), address(r, a.Proxies)
 	return req, http.StatusOK, ""
 }
 
@@ -163,4 +166,26 @@ func bearer(r *http.Request) string {
 		return cookie.Value
 	}
 	return ""
+}
+
+// address is the address that a request came from: what the outermost of our proxies
+// saw. An IPv6 network counts as one address, since its holder has all of it.
+func address(r *http.Request, proxies int) string {
+	text, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		text = r.RemoteAddr
+	}
+	if proxies > 0 {
+		seen := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		text = strings.TrimSpace(seen[max(len(seen)-proxies, 0)])
+	}
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return "unknown"
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is6() {
+		network, _ := ip.Prefix(64) // never fails: an IPv6 address has 128 bits
+		return network.String()
+	}
+	return ip.String()
 }

@@ -29,12 +29,15 @@ import (
 	"icehouse/controlplane/console"
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/functiondeploy"
+	"icehouse/controlplane/problem"
 	"icehouse/controlplane/project"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/coercion"
+	"icehouse/tenancy"
+	"icehouse/tenancy/token"
 )
 
-// Config is what the API needs. All are required but Limits.
+// Config is what the API needs. All are required but Limits and Proxies.
 type Config struct {
 	Store     store.Store
 	Accounts  *account.Service
@@ -45,6 +48,9 @@ type Config struct {
 	Logger    *slog.Logger
 	Limits    Limits
 	Plan      string // that every project has; default 2017-02-free (platform §4.9)
+	// Proxies is how many servers of the operator's stand before this one, each of which
+	// appends to X-Forwarded-For the address that it was asked from.
+	Proxies int
 }
 
 // Limits bound a request; zero values mean the defaults.
@@ -100,25 +106,56 @@ func New(c Config) (*API, error) {
 // SDL is the schema as text.
 func (a *API) SDL() string { return a.text }
 
-// caller is who sent a request. The customer is looked up once, by the first
-// resolver that needs one.
+// caller is who sent a request. They are looked up once, by the first resolver that
+// needs to know.
 type caller struct {
-	token    string
-	api      *API
-	customer *store.Customer
+	token   string
+	address string // that the request came from
+	request string // its id
+	api     *API
+	who     *account.Caller
+	project tenancy.ProjectID // that the running mutation is about
 }
 
-type callerKey struct{}
+type (
+	callerKey struct{}
+	scopeKey  struct{}
+)
 
-// customer is the caller's account; 2001 without one.
-func customer(ctx context.Context) (store.Customer, error) {
+// signedIn is the caller; 2001 without one. what must be allowed by the scopes of their
+// token; "" asks for none.
+func signedIn(ctx context.Context, what token.Scope) (account.Caller, error) {
 	c := ctx.Value(callerKey{}).(*caller)
-	if c.customer == nil {
+	if c.who == nil {
 		found, err := c.api.Accounts.Caller(ctx, c.token)
 		if err != nil {
-			return store.Customer{}, err
+			return account.Caller{}, err
 		}
-		c.customer = &found
+		c.who = &found
 	}
-	return *c.customer, nil
+	if what != "" {
+		if err := c.who.May(what); err != nil {
+			return account.Caller{}, err
+		}
+	}
+	return *c.who, nil
 }
+
+// customer is the caller's account. Their token must allow what the running mutation
+// does, or reading.
+func customer(ctx context.Context) (store.Customer, error) {
+	what, running := ctx.Value(scopeKey{}).(token.Scope)
+	if !running {
+		what = token.Read
+	}
+	who, err := signedIn(ctx, what)
+	return who.Customer, err
+}
+
+// becomes changes who the rest of an operation runs for.
+func becomes(ctx context.Context, who *account.Caller) { ctx.Value(callerKey{}).(*caller).who = who }
+
+// from is the address that a request came from.
+func from(ctx context.Context) string { return ctx.Value(callerKey{}).(*caller).address }
+
+func notYours() error { return &problem.Error{Message: "This belongs to another account"} }

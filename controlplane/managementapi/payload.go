@@ -54,13 +54,17 @@ func (all mutations) resolvers() fields {
 	out := fields{}
 	for name, run := range all {
 		out[name] = func(p graphql.ResolveParams) (out any, err error) {
+			given := input(p.Args["input"].(map[string]any))
+			who := p.Context.Value(callerKey{}).(*caller)
+			who.project = ""
+			var answer payload
 			defer func() {
 				if r := recover(); r != nil {
 					out, err = nil, fmt.Errorf("mutation %s: panic: %v", name, r)
 				}
+				who.record(p.Context, name, given, answer, err)
 			}()
-			given := input(p.Args["input"].(map[string]any))
-			answer, err := run(p.Context, given)
+			answer, err = run(context.WithValue(p.Context, scopeKey{}, scopeOf(name)), given)
 			if err != nil {
 				return nil, err
 			}
@@ -80,6 +84,7 @@ var connectionsOf = map[string]struct{ key, typ, field string }{
 	"relationConnection":           {"project", "Project", "relations"},
 	"relationPermissionConnection": {"relation", "Relation", "permissions"},
 	"permanentAuthTokenConnection": {"project", "Project", "permanentAuthTokens"},
+	"seatConnection":               {"project", "Project", "seats"},
 }
 
 // payloadField reads a field of a payload.
@@ -94,7 +99,7 @@ func (e *executable) payloadField(f *ast.FieldDefinition) graphql.FieldResolveFn
 			return e.resolvers[of.typ][of.field](p)
 		}
 	}
-	if f.Name == "user" {
+	if f.Name == "user" && f.Type.NonNull {
 		return asked(func(ctx context.Context, p payload, _ input) (any, error) {
 			if p["user"] != nil {
 				return p["user"], nil

@@ -9,6 +9,7 @@ import (
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/datamodel"
+	"icehouse/tenancy/token"
 )
 
 // databaseNode is the place of a project's nodes. Each project has one of its own.
@@ -36,10 +37,19 @@ func (r resolvers) accounts(a *API) {
 			}
 			return out, err
 		}),
+		"platformTokens": ofMyself(func(ctx context.Context, c store.Customer, _ input) (any, error) {
+			return a.Accounts.Sessions(ctx, c.ID)
+		}),
+		"auditLog": ofMyself(func(ctx context.Context, c store.Customer, in input) (any, error) {
+			return a.auditPage(ctx, store.AuditFilter{Customer: c.ID}, in)
+		}),
 	}
 	r["PermanentAuthToken"] = fields{
-		"name":  value(func(k store.RootToken) any { return k.Name }),
-		"token": value(func(k store.RootToken) any { return k.Token }),
+		"name": value(func(k store.RootToken) any { return k.Name }),
+		"token": asked(func(ctx context.Context, k store.RootToken, _ input) (any, error) {
+			_, err := signedIn(ctx, token.Data)
+			return k.Token, err
+		}),
 	}
 }
 
@@ -86,6 +96,8 @@ func (r resolvers) projects() {
 		"functions": listed(func(ctx context.Context, p *projectNode) ([]functionNode, error) {
 			return parts(ctx, p, running, part.function)
 		}),
+		"seats":    listed(func(ctx context.Context, p *projectNode) ([]seatNode, error) { return p.seats(ctx) }),
+		"auditLog": asked(func(ctx context.Context, p *projectNode, in input) (any, error) { return p.auditLog(ctx, in) }),
 		"permanentAuthTokens": listed(func(ctx context.Context, p *projectNode) ([]store.RootToken, error) {
 			return p.api.Store.RootTokens(ctx, p.ID)
 		}),

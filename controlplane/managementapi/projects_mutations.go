@@ -2,8 +2,8 @@ package managementapi
 
 import (
 	"context"
-	"time"
 
+	"icehouse/controlplane/account"
 	"icehouse/controlplane/console"
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment"
@@ -42,8 +42,8 @@ func (a *API) authenticateCustomer(ctx context.Context, in input) (payload, erro
 		return nil, err
 	}
 	// What else the operation selects belongs to the customer who just came in.
-	if who := ctx.Value(callerKey{}).(*caller); who.customer == nil {
-		who.customer = &c
+	if who := ctx.Value(callerKey{}).(*caller); who.who == nil {
+		who.who = &account.Caller{Customer: c}
 	}
 	return payload{"user": c, "token": token}, nil
 }
@@ -54,7 +54,7 @@ func (a *API) addProject(ctx context.Context, in input) (payload, error) {
 		return nil, err
 	}
 	if in.text("webhookUrl") != "" {
-		return nil, &problem.Error{Message: "webhookUrl belongs to mutation callbacks, which this version of Icehouse does not have"}
+		return nil, noWebhooks()
 	}
 	p, result, err := a.Projects.Add(ctx, c, project.New{Name: in.text("name"), Alias: in.text("alias"), Region: in.text("region"),
 		Config: optional[string](in, "config"), Schema: optional[string](in, "schema")})
@@ -88,6 +88,9 @@ func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.
 		return store.Customer{}, store.Project{}, err
 	}
 	p, err := a.Projects.Get(ctx, c, idOrAlias)
+	if err == nil {
+		touch(ctx, p.ID)
+	}
 	return c, p, err
 }
 
@@ -126,11 +129,11 @@ func wireProblems(all definition.Problems) []map[string]any {
 }
 
 func (a *API) deleteProject(ctx context.Context, in input) (payload, error) {
-	c, err := customer(ctx)
+	c, p, err := a.own(ctx, in.text("projectId"))
 	if err != nil {
 		return nil, err
 	}
-	id, err := a.Projects.Delete(ctx, c, in.text("projectId"))
+	id, err := a.Projects.Delete(ctx, c, string(p.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -177,12 +180,7 @@ func (a *API) nodeToken(ctx context.Context, in input, service, root, node strin
 	if err != nil {
 		return nil, err
 	}
-	var lifetime *time.Duration
-	if seconds, ok := in["expirationInSeconds"].(int); ok {
-		d := time.Duration(seconds) * time.Second
-		lifetime = &d
-	}
-	token, err := a.Accounts.NodeToken(ctx, p.ID, asked, in.text(root), in.text(node), in.text("modelName"), lifetime)
+	token, err := a.Accounts.NodeToken(ctx, p.ID, asked, in.text(root), in.text(node), in.text("modelName"), in.seconds("expirationInSeconds"))
 	if err != nil {
 		return nil, err
 	}

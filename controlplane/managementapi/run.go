@@ -97,7 +97,7 @@ func (a *API) run(ctx context.Context, req request) (status int, body any) {
 	if len(list) > 0 {
 		return invalid(list)
 	}
-	ctx = context.WithValue(ctx, callerKey{}, &caller{token: req.token, api: a})
+	ctx = context.WithValue(ctx, callerKey{}, &caller{token: req.token, address: req.address, request: req.id, api: a})
 	result := graphql.Execute(graphql.ExecuteParams{
 		Schema: a.schema, AST: toExecutor(doc, op, req.query), OperationName: op.Name, Args: plain(values), Context: ctx,
 	})

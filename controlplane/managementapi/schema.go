@@ -13,12 +13,16 @@ func (a *API) buildSchema() error {
 		return err
 	}
 	m := mutations{}
+	a.accountMutations(m)
+	a.seatMutations(m)
 	a.projectMutations(m)
 	a.dataModelMutations(m)
 	a.legacyMutations(m)
 	r := resolvers{"Mutation": m.resolvers()}
 	a.roots(r)
 	r.accounts(a)
+	r.tokensAndLog()
+	r.seats()
 	r.projects()
 	r.models()
 	r.permissions()

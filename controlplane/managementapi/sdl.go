@@ -16,7 +16,7 @@ var systemText string
 // connected are the types that have a connection.
 var connected = strings.Fields(`Action AlgoliaSyncQuery AuthProvider CrmInvoice CrmProject Enum FeatureToggle Field
 	Function Integration Log Model ModelPermission PackageDefinition PermanentAuthToken
-	Project Relation RelationFieldMirror RelationPermission`)
+	Project Relation RelationFieldMirror RelationPermission Seat AuditEntry`)
 
 // loadSchema reads system.graphql and adds what follows by rule: see there.
 func loadSchema() (schema *ast.Schema, sdl string, err error) {

@@ -67,7 +67,7 @@ func AliasIsID(alias string) *Error {
 // Definition is 2040: the definition or its schema can't be used.
 func Definition(text string) *Error { return New(2040, "The schema is invalid: %s", text) }
 
-// OwnerOnly is 4052, as far as this version has actions for owners only.
+// OwnerOnly is 4052.
 func OwnerOnly() *Error { return New(4052, "Only the owner of a project may do this") }
 
 // NoRootToken is 2000: no project of the caller has a root token with this id.

@@ -44,6 +44,8 @@ type Service struct {
 	Now       func() time.Time
 }
 
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
 // New is what addProject asks for.
 type New struct {
 	Name, Alias string
@@ -114,7 +116,7 @@ func (s *Service) add(ctx context.Context, customer store.Customer, n New, def *
 	if n.Region == "" {
 		n.Region = DefaultRegion
 	}
-	now := s.Now().UTC().Truncate(time.Millisecond)
+	now := s.now()
 	p := store.Project{
 		ID: tenancy.ProjectID(tenancy.NewID()), Name: n.Name, Alias: n.Alias, Owner: customer.ID,
 		Placement: tenancy.DefaultPlacement, Region: n.Region, AllowQueries: true, AllowMutations: true,
@@ -129,14 +131,7 @@ func (s *Service) add(ctx context.Context, customer store.Customer, n New, def *
 		return store.Project{}, nil, asError(result.Errors)
 	}
 	seat := store.Seat{ID: tenancy.NewID(), Project: p.ID, Customer: customer.ID, Owner: true, Status: store.Joined, CreatedAt: now}
-	switch err := s.Store.AddProject(ctx, p, seat); {
-	case errors.Is(err, store.ErrNameTaken):
-		return store.Project{}, nil, problem.NameTaken(n.Name)
-	case errors.Is(err, store.ErrAliasTaken):
-		return store.Project{}, nil, problem.AliasTaken(n.Alias)
-	case errors.Is(err, store.ErrAliasIsID):
-		return store.Project{}, nil, problem.AliasIsID(n.Alias)
-	case err != nil:
+	if err := clash(s.Store.AddProject(ctx, p, seat), n.Name, n.Alias); err != nil {
 		return store.Project{}, nil, err
 	}
 	result, err := s.Deployer.Deploy(ctx, p, def, request)

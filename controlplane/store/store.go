@@ -37,8 +37,9 @@ var (
 // Customer is an account.
 type Customer struct {
 	ID                   string
-	Name, Email          string
+	Name, Email          string // the e-mail address as account.Email brings it to one form
 	Source               string
+	PasswordHash         string // "" when no password opens it
 	CreatedAt, UpdatedAt time.Time
 }
 
@@ -109,6 +110,8 @@ type Publication struct {
 // keep deploy locks by the engine's own clock where several processes share it,
 // and run storetest.Suite.
 type Store interface {
+	Accounts
+
 	// EnsureCustomer returns the oldest customer. When there is none it stores
 	// c first; of several callers at once one wins and all get the same.
 	EnsureCustomer(ctx context.Context, c Customer) (Customer, error)

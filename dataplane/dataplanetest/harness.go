@@ -29,6 +29,7 @@ import (
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
 	"icehouse/tenancy"
+	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/token"
@@ -152,7 +153,9 @@ func (grants) RootTokens(context.Context, tenancy.ProjectID) ([]string, error) {
 	return []string{AdminToken}, nil
 }
 
-func (grants) HasSeat(context.Context, tenancy.ProjectID, string) (bool, error) { return false, nil }
+func (grants) HasSeat(context.Context, tenancy.ProjectID, authn.Account) (bool, error) {
+	return false, nil
+}
 
 // Log keeps what the data plane logged: unexpected failures show there.
 type Log struct {

@@ -29,9 +29,13 @@ type Requester struct {
 type Grants interface {
 	// RootTokens are the texts of a project's permanent tokens.
 	RootTokens(ctx context.Context, project tenancy.ProjectID) ([]string, error)
-	// HasSeat says whether an account works on a project.
-	HasSeat(ctx context.Context, project tenancy.ProjectID, customer string) (bool, error)
+	// HasSeat says whether an account works on a project, and has not taken back the
+	// session that it comes with.
+	HasSeat(ctx context.Context, project tenancy.ProjectID, a Account) (bool, error)
 }
+
+// Account is an account and, unless it is "", the session of its token.
+type Account struct{ Customer, Session string }
 
 // Authenticator judges tokens.
 type Authenticator struct {
@@ -58,8 +62,8 @@ func (a *Authenticator) Requester(ctx context.Context, project tenancy.ProjectID
 		return Requester{}, nil
 	case claims.PermanentAuthTokenID != "": // LQ-D59
 		return Requester{Admin: claims.IsTemporaryRoot() && claims.ProjectID == project}, nil
-	case claims.IsPlatform():
-		has, err := a.Grants.HasSeat(ctx, project, claims.ClientID)
+	case claims.IsPlatform() && claims.Scopes.Allow(token.Data):
+		has, err := a.Grants.HasSeat(ctx, project, Account{claims.ClientID, claims.Session})
 		return Requester{Admin: err == nil && has}, err
 	}
 	return Requester{}, nil

@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -20,7 +21,7 @@ import (
 // grants are what a test gives, and how often they were looked up.
 type grants struct {
 	tokens  map[tenancy.ProjectID][]string
-	seats   map[string]tenancy.ProjectID
+	seats   map[string]tenancy.ProjectID // of an account, or of a session
 	lookups atomic.Int64
 	err     error
 }
@@ -30,9 +31,9 @@ func (g *grants) RootTokens(_ context.Context, p tenancy.ProjectID) ([]string, e
 	return g.tokens[p], g.err
 }
 
-func (g *grants) HasSeat(_ context.Context, p tenancy.ProjectID, customer string) (bool, error) {
+func (g *grants) HasSeat(_ context.Context, p tenancy.ProjectID, a authn.Account) (bool, error) {
 	g.lookups.Add(1)
-	return g.seats[customer] == p, g.err
+	return g.seats[cmp.Or(a.Session, a.Customer)] == p, g.err
 }
 
 func must(text string, err error) string {
@@ -61,7 +62,7 @@ func TestRequester(t *testing.T) {
 	}
 	g := &grants{
 		tokens: map[tenancy.ProjectID][]string{"cp": {"of an older installation", root}, "cq": {"another"}},
-		seats:  map[string]tenancy.ProjectID{"cowner": "cp"},
+		seats:  map[string]tenancy.ProjectID{"cowner": "cp", "csession": "cp"},
 	}
 	nobody, admin := authn.Requester{}, authn.Requester{Admin: true}
 	for name, c := range map[string]struct {
@@ -79,6 +80,12 @@ func TestRequester(t *testing.T) {
 		"a stranger's":                                 {must(strangers.TemporaryRoot("cp")), nobody},
 		"an account with a seat":                       {must(keys.Platform("cowner")), admin},
 		"an account without":                           {must(keys.Platform("cother")), nobody},
+		"a session":                                    {must(keys.Session("cowner", "csession", "", time.Time{})), admin},
+		"a session that has an end":                    {must(keys.Session("cowner", "csession", "", now().Add(time.Hour))), admin},
+		"a session that is over":                       {must(keys.Session("cowner", "csession", "", now().Add(-time.Second))), nobody},
+		"a session that was taken back":                {must(keys.Session("cowner", "cended", "", time.Time{})), nobody},
+		"a session for data":                           {must(keys.Session("cowner", "csession", "read data", time.Time{})), admin},
+		"a session for everything else":                {must(keys.Session("cowner", "csession", "read manage account", time.Time{})), nobody},
 		"an account of a stranger":                     {must(strangers.Platform("cowner")), nobody},
 		"a node":                                       {must(keys.Node("cp", "cnode", "Member", time.Hour)), authn.Requester{Type: "Member", Node: "cnode"}},
 		"a node without a type":                        {must(keys.Node("cp", "cnode", "", time.Hour)), authn.Requester{Type: "User", Node: "cnode"}},

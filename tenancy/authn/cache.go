@@ -39,8 +39,8 @@ func keep[K comparable, T any]() otter.ExpiryCalculator[K, answer[T]] {
 }
 
 type seat struct {
-	project  tenancy.ProjectID
-	customer string
+	project tenancy.ProjectID
+	account Account
 }
 
 // NewCache makes a cache.
@@ -62,9 +62,9 @@ func (c *Cache) RootTokens(ctx context.Context, project tenancy.ProjectID) ([]st
 }
 
 // HasSeat implements Grants.
-func (c *Cache) HasSeat(ctx context.Context, project tenancy.ProjectID, customer string) (bool, error) {
-	return look(ctx, c.seats, seat{project, customer}, func(ctx context.Context, s seat) (bool, error) {
-		return c.of.HasSeat(ctx, s.project, s.customer)
+func (c *Cache) HasSeat(ctx context.Context, project tenancy.ProjectID, a Account) (bool, error) {
+	return look(ctx, c.seats, seat{project, a}, func(ctx context.Context, s seat) (bool, error) {
+		return c.of.HasSeat(ctx, s.project, s.account)
 	})
 }
 

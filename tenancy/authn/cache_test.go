@@ -33,7 +33,7 @@ func (s *slow) RootTokens(ctx context.Context, _ tenancy.ProjectID) ([]string, e
 	}
 }
 
-func (s *slow) HasSeat(ctx context.Context, p tenancy.ProjectID, _ string) (bool, error) {
+func (s *slow) HasSeat(ctx context.Context, p tenancy.ProjectID, _ authn.Account) (bool, error) {
 	found, err := s.RootTokens(ctx, p)
 	return len(found) > 0, err
 }
@@ -79,7 +79,7 @@ func TestSlowLookUp(t *testing.T) {
 		defer cache.Close()
 		var first sync.WaitGroup
 		first.Go(func() { _, _ = cache.RootTokens(t.Context(), "cp") })
-		first.Go(func() { _, _ = cache.HasSeat(t.Context(), "cp", "cc") })
+		first.Go(func() { _, _ = cache.HasSeat(t.Context(), "cp", authn.Account{Customer: "cc"}) })
 		synctest.Wait()
 		s.set()
 		first.Wait()
@@ -87,7 +87,7 @@ func TestSlowLookUp(t *testing.T) {
 		if found, err := cache.RootTokens(t.Context(), "cp"); err != nil || len(found) > 0 {
 			t.Error("found", found, err)
 		}
-		if found, err := cache.HasSeat(t.Context(), "cp", "cc"); err != nil || found {
+		if found, err := cache.HasSeat(t.Context(), "cp", authn.Account{Customer: "cc"}); err != nil || found {
 			t.Error("a seat is still there", err)
 		}
 	})

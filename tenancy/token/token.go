@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,45 @@ type Claims struct {
 	UserID               string // a node's id
 	ModelName            string // the node's type
 	Expires              bool
+	// Session names what the account may take back; "" in tokens that it can't.
+	Session string
+	// Scopes are what a platform token may do.
+	Scopes Scopes
+}
+
+// Scope is a part of an account's rights.
+type Scope string
+
+// The scopes. Each of Manage and Account has Read in it.
+const (
+	Read    Scope = "read"    // see projects, without their root tokens
+	Manage  Scope = "manage"  // deploy and change projects and their collaborators
+	Account Scope = "account" // change the account, its password and its tokens
+	Data    Scope = "data"    // the data of projects, and their root tokens
+)
+
+// Scopes are scopes with a space between each two; "" is everything.
+type Scopes string
+
+// NewScopes joins scopes, each once; false when one of them is none.
+func NewScopes(list ...Scope) (Scopes, bool) {
+	var out []string
+	for _, s := range []Scope{Read, Manage, Account, Data} {
+		if slices.Contains(list, s) {
+			out = append(out, string(s))
+		}
+		list = slices.DeleteFunc(slices.Clone(list), func(other Scope) bool { return other == s })
+	}
+	return Scopes(strings.Join(out, " ")), len(list) == 0
+}
+
+// List are the scopes, one by one.
+func (s Scopes) List() []string { return strings.Fields(string(s)) }
+
+// Allow says whether they let their holder do what a scope is about.
+func (s Scopes) Allow(what Scope) bool {
+	has := func(what Scope) bool { return slices.Contains(s.List(), string(what)) }
+	return s == "" || has(what) || what == Read && (has(Manage) || has(Account))
 }
 
 // IsPlatform says that the claims are an account's. A root token never is one,
@@ -95,6 +135,20 @@ func (c Claims) IsNode() bool {
 // Platform makes the token of an account. It has no expiry.
 func (k *Keys) Platform(customer string) (string, error) {
 	return k.sign(platformKid, payload{ClientID: customer})
+}
+
+// Session makes a platform token that counts only while its session is stored. A zero
+// time is no expiry.
+func (k *Keys) Session(customer, session string, scopes Scopes, expires time.Time) (string, error) {
+	p := payload{ClientID: customer, SessionID: session}
+	if scopes != "" {
+		p.Scope = (*string)(&scopes)
+	}
+	if !expires.IsZero() {
+		at := float64(expires.Unix())
+		p.Exp = &at
+	}
+	return k.sign(platformKid, p)
 }
 
 // Root makes the text of a permanent root token. It counts only while it is stored.
@@ -164,7 +218,13 @@ func (k *Keys) Read(text string, project tenancy.ProjectID) (Claims, bool) {
 	if err != nil {
 		return Claims{}, false
 	}
-	c := Claims{p.ClientID, tenancy.ProjectID(p.ProjectID), p.PermanentAuthTokenID, p.UserID, p.ModelName, p.Exp != nil}
+	if p.Scope != nil && strings.TrimSpace(*p.Scope) == "" {
+		return Claims{}, false // nothing is not everything
+	}
+	c := Claims{p.ClientID, tenancy.ProjectID(p.ProjectID), p.PermanentAuthTokenID, p.UserID, p.ModelName, p.Exp != nil, p.SessionID, ""}
+	if p.Scope != nil {
+		c.Scopes = Scopes(*p.Scope)
+	}
 	switch {
 	case c.ProjectID != "" && c.ProjectID != project:
 		return Claims{}, false
@@ -184,6 +244,8 @@ type payload struct {
 	PermanentAuthTokenID string   `json:"permanentAuthTokenId,omitzero"`
 	UserID               string   `json:"userId,omitzero"`
 	ModelName            string   `json:"modelName,omitzero"`
+	SessionID            string   `json:"sessionId,omitzero"`
+	Scope                *string  `json:"scope,omitzero"`
 	Iat                  *float64 `json:"iat,omitzero"`
 	Nbf                  *float64 `json:"nbf,omitzero"`
 	Exp                  *float64 `json:"exp,omitzero"`
@@ -207,7 +269,7 @@ func (p *payload) UnmarshalJSON(text []byte) error {
 
 // noNulls refuses null where a claim's value is read: it would pass for a claim that
 // is missing, and a token without exp never ends.
-var noNulls = json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(noNull[*string]), json.UnmarshalFromFunc(noNull[**float64])))
+var noNulls = json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(noNull[*string]), json.UnmarshalFromFunc(noNull[**string]), json.UnmarshalFromFunc(noNull[**float64])))
 
 func noNull[T any](d *jsontext.Decoder, _ T) error {
 	if d.PeekKind() == 'n' {

@@ -62,6 +62,34 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+func TestScopes(t *testing.T) {
+	k := keys(t)
+	for scopes, want := range map[Scopes]string{
+		"": "read manage account data", "read": "read", "manage": "read manage", "account": "read account", "data": "data",
+		"read data": "read data", "manage account": "read manage account", "unknown": "",
+	} {
+		claims, ok := k.Read(must(k.Session("cc", "cs", scopes, time.Time{})), "")
+		var may []string
+		for _, s := range []Scope{Read, Manage, Account, Data} {
+			if claims.Scopes.Allow(s) {
+				may = append(may, string(s))
+			}
+		}
+		if got := strings.Join(may, " "); !ok || got != want || claims.Session != "cs" || !claims.IsPlatform() {
+			t.Errorf("%q: %v %+v may %q", scopes, ok, claims, got)
+		}
+	}
+	if s, ok := NewScopes(Data, Read, Data); s != "read data" || !ok {
+		t.Error(s, ok)
+	}
+	if _, ok := NewScopes(Data, "everything"); ok {
+		t.Error("an unknown scope is taken")
+	}
+	if _, ok := k.Read(must(k.Session("cc", "cs", "", now)), ""); ok {
+		t.Error("a session whose time is over is taken")
+	}
+}
+
 // sign makes a token of any header and payload.
 func sign(key []byte, header, payload string) string {
 	return resign(key, base64.RawURLEncoding.EncodeToString([]byte(header))+"."+base64.RawURLEncoding.EncodeToString([]byte(payload)))

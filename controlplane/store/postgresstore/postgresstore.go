@@ -95,6 +95,8 @@ func taken(err error) error {
 			return store.ErrNameTaken
 		case "project_alias_key":
 			return store.ErrAliasTaken
+		case "customer_email_key":
+			return store.ErrEmailTaken
 		}
 	}
 	return err
@@ -123,7 +125,7 @@ func text(s *string) string {
 
 func customer(c queries.Customer) store.Customer {
 	return store.Customer{ID: c.ID, Name: c.Name, Email: c.Email, Source: c.Source,
-		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+		PasswordHash: c.PasswordHash, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
 }
 
 func project(p queries.Project) store.Project {

@@ -115,7 +115,7 @@ func text(s *string) string {
 
 func customer(c queries.Customer) store.Customer {
 	return store.Customer{ID: c.ID, Name: c.Name, Email: c.Email, Source: c.Source,
-		CreatedAt: fromMillis(c.CreatedAt), UpdatedAt: fromMillis(c.UpdatedAt)}
+		PasswordHash: c.PasswordHash, CreatedAt: fromMillis(c.CreatedAt), UpdatedAt: fromMillis(c.UpdatedAt)}
 }
 
 func project(p queries.Project) store.Project {

@@ -39,6 +39,17 @@ func Suite(t *testing.T, open func(t *testing.T) store.Store) {
 		{"LockExpires", lockExpires},
 		{"RecordOutlivesItsDeploy", recordOutlives},
 		{"OneLockForManyCallers", oneLockForManyCallers},
+		{"Accounts", accounts},
+		{"OneAddressForManyCallers", oneAddressForManyCallers},
+		{"Passwords", passwords},
+		{"Confirmations", confirmations},
+		{"OneUseForManyCallers", oneUseForManyCallers},
+		{"Sessions", sessions},
+		{"Attempts", attempts},
+		{"Seats", seats},
+		{"Ownership", ownership},
+		{"ChangeProject", changeProject},
+		{"Audit", audit},
 		{"CanceledContext", canceledContext},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, &fixture{Store: open(t), t: t}) })

@@ -44,6 +44,11 @@ type Config struct {
 	MasterToken   string        `envvar:"MASTER_TOKEN" help:"Secret that opens the management API."`
 	JWTSecret     string        `envvar:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
 	Plan          string        `envvar:"INITIAL_PRICING_PLAN" help:"Plan of new projects; the free one when it is not set."`
+	SMTPURL       string        `envvar:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT (STARTTLS), smtps://... or smtp+plain://...; without one no mail is sent."`
+	MailFrom      string        `envvar:"MAIL_FROM" help:"Sender of all mails."`
+	MailLinks     string        `envvar:"ICEHOUSE_MAIL_LINKS" help:"Page that takes the codes in mails, as a link with #code=..."`
+	SignUp        string        `envvar:"ICEHOUSE_SIGN_UP" default:"open" help:"open, or closed: only the holder of the master token makes accounts."`
+	Proxies       int           `envvar:"ICEHOUSE_PROXIES" default:"0" help:"How many proxies before this server append to X-Forwarded-For."`
 	Grace         time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
 	Role Role `kong:"-"`
@@ -70,6 +75,9 @@ func (c Config) Complete(dir string) (Config, error) {
 	if c.Grace < 0 {
 		return Config{}, fmt.Errorf("grace %v is negative", c.Grace)
 	}
+	if err := c.checkAccounts(); err != nil {
+		return Config{}, err
+	}
 	c.DataDir = resolve(dir, c.DataDir)
 	if err := c.completeDatabase(dir); err != nil {
 		return Config{}, err
@@ -78,6 +86,35 @@ func (c Config) Complete(dir string) (Config, error) {
 		return Config{}, err
 	}
 	return c, c.completeSecrets()
+}
+
+// The values of SignUp.
+const (
+	SignUpOpen   = "open"
+	SignUpClosed = "closed"
+)
+
+func (c *Config) checkAccounts() error {
+	switch c.SignUp {
+	case "":
+		c.SignUp = SignUpOpen
+	case SignUpOpen, SignUpClosed:
+	default:
+		return fmt.Errorf("sign-up %q: want open or closed", c.SignUp)
+	}
+	if (c.SMTPURL == "") != (c.MailFrom == "") {
+		return errors.New("mail: the mail server (SMTP_URL) and the sender (MAIL_FROM) are given together")
+	}
+	if c.MailLinks != "" {
+		u, err := url.Parse(c.MailLinks)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" {
+			return errors.New("mail links: want the http or https address of a page")
+		}
+	}
+	if c.Proxies < 0 {
+		return fmt.Errorf("proxies %d: want 0 or more", c.Proxies)
+	}
+	return nil
 }
 
 func resolve(dir, path string) string {

@@ -10,6 +10,7 @@ import (
 	"icehouse/cmd/icehouse/internal/config"
 	"icehouse/cmd/icehouse/internal/rungroup"
 	"icehouse/controlplane"
+	"icehouse/controlplane/mail"
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/postgresstore"
 	"icehouse/controlplane/store/sqlitestore"
@@ -48,6 +49,10 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	announcer := invalidation.NewAnnouncer(messages, log)
 	closers.Push("announcer", func() error { announcer.Close(); return nil })
 
+	sender, err := openMail(c)
+	if err != nil {
+		return nil, err
+	}
 	// The directory and the rights are read from what the control plane stores, and
 	// the control plane tells when that changes: this process at once, others
 	// through the queue.
@@ -69,11 +74,13 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 			forget(project)
 			announcer.Announce(project)
 		},
+		Mail: sender, MailLinks: c.MailLinks, SignUpClosed: c.SignUp == config.SignUpClosed, Proxies: c.Proxies,
 		Logger: log,
 	})
 	if err != nil {
 		return nil, err
 	}
+	closers.Push("mails", control.Close)
 	projects = directory.New(control.Registry(), directory.Options{})
 	closers.Push("directory", func() error { projects.Close(); return nil })
 	grants = authn.NewCache(control.Grants())
@@ -103,6 +110,14 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		planes.Data = plane.Handler()
 	}
 	return planes, nil
+}
+
+// openMail is the way of mails; nil where none is sent.
+func openMail(c config.Config) (mail.Sender, error) {
+	if c.SMTPURL == "" || !c.Role.Has(config.Control) {
+		return nil, nil
+	}
+	return mail.NewSMTP(c.SMTPURL, c.MailFrom, nil)
 }
 
 // openStore opens what keeps the platform's own rows.

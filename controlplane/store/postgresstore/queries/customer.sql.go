@@ -41,7 +41,7 @@ func (q *Queries) AddCustomer(ctx context.Context, arg AddCustomerParams) (int64
 }
 
 const customer = `-- name: Customer :one
-SELECT id, name, email, source, created_at, updated_at FROM customer WHERE id = $1
+SELECT id, name, email, source, created_at, updated_at, password_hash FROM customer WHERE id = $1
 `
 
 func (q *Queries) Customer(ctx context.Context, id string) (Customer, error) {
@@ -54,12 +54,13 @@ func (q *Queries) Customer(ctx context.Context, id string) (Customer, error) {
 		&i.Source,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PasswordHash,
 	)
 	return i, err
 }
 
 const firstCustomer = `-- name: FirstCustomer :one
-SELECT id, name, email, source, created_at, updated_at FROM customer ORDER BY created_at, id LIMIT 1
+SELECT id, name, email, source, created_at, updated_at, password_hash FROM customer ORDER BY created_at, id LIMIT 1
 `
 
 func (q *Queries) FirstCustomer(ctx context.Context) (Customer, error) {
@@ -72,6 +73,7 @@ func (q *Queries) FirstCustomer(ctx context.Context) (Customer, error) {
 		&i.Source,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PasswordHash,
 	)
 	return i, err
 }

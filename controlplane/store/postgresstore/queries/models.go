@@ -8,13 +8,35 @@ import (
 	"time"
 )
 
+type Attempt struct {
+	Key     string
+	Count   int64
+	BeganAt time.Time
+	EndsAt  time.Time
+}
+
+type Audit struct {
+	Number     int64
+	At         time.Time
+	CustomerID string
+	SessionID  string
+	ProjectID  string
+	Action     string
+	Target     string
+	Result     string
+	Code       int64
+	Address    string
+	RequestID  string
+}
+
 type Customer struct {
-	ID        string
-	Name      string
-	Email     string
-	Source    string
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID           string
+	Name         string
+	Email        string
+	Source       string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	PasswordHash string
 }
 
 type Deployment struct {
@@ -22,6 +44,23 @@ type Deployment struct {
 	Holder     string
 	LeaseUntil time.Time
 	Record     []byte
+}
+
+type Invitation struct {
+	ID        string
+	ProjectID string
+	Email     string
+	CreatedAt time.Time
+}
+
+type OneTime struct {
+	Hash         string
+	Purpose      string
+	CustomerID   *string
+	Email        string
+	Name         string
+	PasswordHash string
+	ExpiresAt    time.Time
 }
 
 type Project struct {
@@ -63,4 +102,13 @@ type Seat struct {
 	IsOwner    bool
 	Status     string
 	CreatedAt  time.Time
+}
+
+type Session struct {
+	ID         string
+	CustomerID string
+	Name       string
+	Scopes     string
+	CreatedAt  time.Time
+	ExpiresAt  *time.Time
 }

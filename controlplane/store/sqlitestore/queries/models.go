@@ -4,13 +4,35 @@
 
 package queries
 
+type Attempt struct {
+	Key     string
+	Count   int64
+	BeganAt int64
+	EndsAt  int64
+}
+
+type Audit struct {
+	Number     int64
+	At         int64
+	CustomerID string
+	SessionID  string
+	ProjectID  string
+	Action     string
+	Target     string
+	Result     string
+	Code       int64
+	Address    string
+	RequestID  string
+}
+
 type Customer struct {
-	ID        string
-	Name      string
-	Email     string
-	Source    string
-	CreatedAt int64
-	UpdatedAt int64
+	ID           string
+	Name         string
+	Email        string
+	Source       string
+	CreatedAt    int64
+	UpdatedAt    int64
+	PasswordHash string
 }
 
 type Deployment struct {
@@ -18,6 +40,23 @@ type Deployment struct {
 	Holder     string
 	LeaseUntil int64
 	Record     []byte
+}
+
+type Invitation struct {
+	ID        string
+	ProjectID string
+	Email     string
+	CreatedAt int64
+}
+
+type OneTime struct {
+	Hash         string
+	Purpose      string
+	CustomerID   *string
+	Email        string
+	Name         string
+	PasswordHash string
+	ExpiresAt    int64
 }
 
 type Project struct {
@@ -59,4 +98,13 @@ type Seat struct {
 	IsOwner    bool
 	Status     string
 	CreatedAt  int64
+}
+
+type Session struct {
+	ID         string
+	CustomerID string
+	Name       string
+	Scopes     string
+	CreatedAt  int64
+	ExpiresAt  *int64
 }

@@ -1,0 +1,146 @@
+package managementapi
+
+import (
+	"context"
+
+	"icehouse/controlplane/problem"
+	"icehouse/controlplane/store"
+)
+
+// seatNode is a seat in a project, or an invitation to one.
+type seatNode struct{ store.Member }
+
+func (s seatNode) elementID() string { return s.ID }
+func (seatNode) typeName() string    { return "Seat" }
+
+func (r resolvers) seats() {
+	r["Seat"] = fields{
+		"isOwner": value(func(s seatNode) any { return s.Owner }),
+		"email":   value(func(s seatNode) any { return s.Email }),
+		"name": value(func(s seatNode) any {
+			if s.Status == store.Invited {
+				return nil
+			}
+			return s.Name
+		}),
+		"status": value(func(s seatNode) any { return s.Status }),
+	}
+}
+
+func (p *projectNode) seats(ctx context.Context) ([]seatNode, error) {
+	list, err := p.api.Projects.Members(ctx, p.Project)
+	out := make([]seatNode, len(list))
+	for i, m := range list {
+		out[i] = seatNode{m}
+	}
+	return out, err
+}
+
+// findSeat finds a seat in the caller's projects; nil when it is not there.
+func (a *API) findSeat(ctx context.Context, c store.Customer, list []store.Project, id string) (any, error) {
+	for _, p := range list {
+		node, err := a.ownOrNil(ctx, c, p)
+		if err != nil {
+			return nil, err
+		}
+		if node == nil {
+			continue
+		}
+		seats, err := node.(*projectNode).seats(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range seats {
+			if s.ID == id {
+				return s, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (a *API) seatMutations(m mutations) {
+	m["inviteCollaborator"] = a.inviteCollaborator
+	m["removeCollaborator"] = a.removeCollaborator
+	m["transferOwnership"] = a.transferOwnership
+	m["updateProject"] = a.updateProject
+	m["trustedUpdateProject"] = a.trustedUpdateProject
+}
+
+func (a *API) inviteCollaborator(ctx context.Context, in input) (payload, error) {
+	c, p, err := a.own(ctx, in.text("projectId"))
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Projects.Invite(ctx, c, p, in.text("email"))
+	if err != nil {
+		return nil, err
+	}
+	return payload{"project": a.projectNode(p), "user": c, "seat": seatNode{m}}, nil
+}
+
+func (a *API) removeCollaborator(ctx context.Context, in input) (payload, error) {
+	_, p, err := a.own(ctx, in.text("projectId"))
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Projects.RemoveMember(ctx, p, in.text("email"))
+	if err != nil {
+		return nil, err
+	}
+	return payload{"project": a.projectNode(p), "deletedId": m.ID}, nil
+}
+
+func (a *API) transferOwnership(ctx context.Context, in input) (payload, error) {
+	c, p, err := a.own(ctx, in.text("projectId"))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Projects.Transfer(ctx, c, p, in.text("email")); err != nil {
+		return nil, err
+	}
+	if p, err = a.Projects.Get(ctx, c, string(p.ID)); err != nil {
+		return nil, err
+	}
+	return payload{"project": a.projectNode(p), "user": c}, nil
+}
+
+func (a *API) updateProject(ctx context.Context, in input) (payload, error) {
+	c, p, err := a.own(ctx, in.text("id"))
+	if err != nil {
+		return nil, err
+	}
+	return a.changeProject(ctx, c, p, in)
+}
+
+func (a *API) trustedUpdateProject(ctx context.Context, in input) (payload, error) {
+	if err := a.Accounts.Trusted(ctx, in.text("secret"), from(ctx)); err != nil {
+		return nil, err
+	}
+	p, err := a.Projects.Find(ctx, in.text("id"))
+	if err != nil {
+		return nil, err
+	}
+	touch(ctx, p.ID)
+	owner, err := a.Store.Customer(ctx, p.Owner)
+	if err != nil {
+		return nil, err
+	}
+	return a.changeProject(ctx, owner, p, in)
+}
+
+func (a *API) changeProject(ctx context.Context, c store.Customer, p store.Project, in input) (payload, error) {
+	if in.text("webhookUrl") != "" {
+		return nil, noWebhooks()
+	}
+	changed, err := a.Projects.Update(ctx, p, store.ProjectChange{Name: optional[string](in, "name"), Alias: optional[string](in, "alias"),
+		AllowQueries: optional[bool](in, "allowQueries"), AllowMutations: optional[bool](in, "allowMutations")})
+	if err != nil {
+		return nil, err
+	}
+	return payload{"project": a.projectNode(changed), "user": c}, nil
+}
+
+func noWebhooks() error {
+	return &problem.Error{Message: "webhookUrl belongs to mutation callbacks, which this version of Icehouse does not have"}
+}

@@ -1,0 +1,130 @@
+package project
+
+import (
+	"context"
+	"errors"
+
+	"icehouse/controlplane/account"
+	"icehouse/controlplane/problem"
+	"icehouse/controlplane/store"
+	"icehouse/tenancy"
+)
+
+// Members lists who works on a project, and who is invited to.
+func (s *Service) Members(ctx context.Context, p store.Project) ([]store.Member, error) {
+	return s.Store.Members(ctx, p.ID)
+}
+
+// Invite gives whoever has an e-mail address a seat, or an invitation until they sign
+// up. 2036 when it is no address, 2037 when they have a project of this name.
+func (s *Service) Invite(ctx context.Context, by store.Customer, p store.Project, email string) (store.Member, error) {
+	address, ok := account.Email(email)
+	if !ok {
+		return store.Member{}, problem.New(2036, "'%s' is not the e-mail address of a user", email)
+	}
+	if err := s.Accounts.SlowInvitations(ctx, by); err != nil {
+		return store.Member{}, err
+	}
+	m, err := s.Store.Invite(ctx, p.ID, address, tenancy.NewID(), s.now())
+	switch {
+	case errors.Is(err, store.ErrNameTaken):
+		return store.Member{}, problem.New(2037, "'%s' has a project with the name '%s' already", address, p.Name)
+	case errors.Is(err, store.ErrNotFound):
+		return store.Member{}, problem.NoService(string(p.ID))
+	case err != nil:
+		return store.Member{}, err
+	}
+	return m, s.Accounts.TellInvited(ctx, by, p, m)
+}
+
+// RemoveMember takes a seat or an invitation back; 4027 when there is none. The owner
+// stays.
+func (s *Service) RemoveMember(ctx context.Context, p store.Project, email string) (store.Member, error) {
+	address, _ := account.Email(email)
+	m, err := s.Store.RemoveMember(ctx, p.ID, address)
+	switch {
+	case errors.Is(err, store.ErrOwner):
+		return store.Member{}, &problem.Error{Message: "The owner of a project can't be removed from it. Transfer the ownership first"}
+	case errors.Is(err, store.ErrNotFound):
+		return store.Member{}, problem.New(4027, "No seat with the e-mail address '%s'", email)
+	}
+	return m, err
+}
+
+// Transfer makes another member the owner: 4052 when the customer is not the owner, 4053
+// when the other has not joined, 4054 when they are it already.
+func (s *Service) Transfer(ctx context.Context, customer store.Customer, p store.Project, email string) error {
+	if p.Owner != customer.ID {
+		return problem.OwnerOnly()
+	}
+	address, _ := account.Email(email)
+	if address == customer.Email {
+		return problem.New(4054, "'%s' is the owner of the project already", address)
+	}
+	all, err := s.Store.Members(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	to := ""
+	for _, m := range all {
+		if m.Email == address && m.Status == store.Joined {
+			to = m.Customer
+		}
+	}
+	err = store.ErrNotFound
+	if to != "" {
+		err = s.Store.TransferOwnership(ctx, p.ID, customer.ID, to, s.now())
+	}
+	switch {
+	case errors.Is(err, store.ErrOwner):
+		return problem.OwnerOnly()
+	case errors.Is(err, store.ErrNotFound):
+		return problem.New(4053, "'%s' has not joined the project", email)
+	case errors.Is(err, store.ErrNameTaken):
+		return problem.New(2037, "'%s' has a project with the name '%s' already", address, p.Name)
+	}
+	return err
+}
+
+// Update changes a project; an empty alias removes it.
+func (s *Service) Update(ctx context.Context, p store.Project, c store.ProjectChange) (store.Project, error) {
+	if c.Name != nil && !validName.MatchString(*c.Name) {
+		return store.Project{}, problem.ProjectName(*c.Name)
+	}
+	if c.Alias != nil && *c.Alias != "" && !validAlias.MatchString(*c.Alias) {
+		return store.Project{}, problem.AliasInvalid(*c.Alias)
+	}
+	changed, err := s.Store.ChangeProject(ctx, p.ID, c, s.now())
+	// After an error too: it may have been done. What was not there under the new alias
+	// is now.
+	s.Registry.Changed(p)
+	if c.Alias != nil && *c.Alias != p.Alias {
+		now := p
+		now.Alias = *c.Alias
+		s.Registry.Changed(now)
+	}
+	name, alias := p.Name, p.Alias
+	if c.Name != nil {
+		name = *c.Name
+	}
+	if c.Alias != nil {
+		alias = *c.Alias
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Project{}, problem.NoService(string(p.ID))
+	}
+	return changed, clash(err, name, alias)
+}
+
+// clash says which of a project's names is another's.
+func clash(err error, name, alias string) error {
+	switch {
+	case errors.Is(err, store.ErrNameTaken):
+		return problem.NameTaken(name)
+	case errors.Is(err, store.ErrAliasTaken):
+		return problem.AliasTaken(alias)
+	case errors.Is(err, store.ErrAliasIsID):
+		return problem.AliasIsID(alias)
+	}
+	return err
+}
