@@ -45,7 +45,7 @@ func sqlite(t *testing.T) *engine {
 	}
 	return &engine{"sqlite", db, driver, `
 SELECT m.name || '.' || c.name || ' ' || CASE
-         WHEN lower(c.type) = 'integer' AND (c.name LIKE '%\_at' ESCAPE '\' OR c.name = 'lease_until') THEN 'time'
+         WHEN lower(c.type) = 'integer' AND (c.name LIKE '%\_at' ESCAPE '\' OR c.name IN ('at', 'lease_until')) THEN 'time'
          WHEN lower(c.type) = 'integer' THEN 'whole' WHEN lower(c.type) = 'blob' THEN 'bytes' ELSE lower(c.type) END
        || CASE WHEN c."notnull" = 1 OR c.pk > 0 THEN '' ELSE ' null' END
 FROM sqlite_schema m JOIN pragma_table_info(m.name) c
@@ -54,6 +54,11 @@ UNION ALL
 SELECT m.name || ' unique(' || (SELECT group_concat(i.name, ',') FROM pragma_index_info(l.name) i) || ')'
 FROM sqlite_schema m JOIN pragma_index_list(m.name) l
 WHERE m.type = 'table' AND l."unique" = 1 AND m.name <> 'schema_migrations'
+UNION ALL -- a key that is the row's own number has no index
+SELECT m.name || ' unique(' || c.name || ')'
+FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND c.pk = 1 AND lower(c.type) = 'integer'
+  AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name) l WHERE l.origin = 'pk')
 UNION ALL
 SELECT m.name || ' ' || f."from" || ' -> ' || f."table" || CASE f.on_delete WHEN 'CASCADE' THEN ' cascade' ELSE '' END
 FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`}

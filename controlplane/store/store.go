@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"icehouse/tenancy"
+	"icehouse/tenancy/meter"
 )
 
 // Errors of a store. Test with errors.Is. Anything else is a broken store.
@@ -170,6 +171,11 @@ type Store interface {
 	// Unlock gives the lock back and keeps a record, if there is one. It may be
 	// repeated.
 	Unlock(ctx context.Context, project tenancy.ProjectID, holder string) error
+
+	// AddUsage keeps what projects used, whether they are still there or not.
+	AddUsage(ctx context.Context, records []meter.Record) error
+	// Usage lists what a project used in times that ended after since, in their order.
+	Usage(ctx context.Context, project tenancy.ProjectID, since time.Time) ([]meter.Record, error)
 
 	// Close releases what the store opened.
 	Close() error

@@ -17,6 +17,7 @@ import (
 
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
+	"icehouse/tenancy/meter"
 )
 
 // Suite runs every case against a fresh store. After each read of one project
@@ -38,6 +39,7 @@ func Suite(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Lock", lock},
 		{"LockExpires", lockExpires},
 		{"RecordOutlivesItsDeploy", recordOutlives},
+		{"Usage", usage},
 		{"OneLockForManyCallers", oneLockForManyCallers},
 		{"Accounts", accounts},
 		{"OneAddressForManyCallers", oneAddressForManyCallers},
@@ -489,4 +491,24 @@ func canceledContext(t *testing.T, f *fixture) {
 	if _, err := f.Project(ctx, "x"); err == nil || errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("a read with an ended context answered %v", err)
 	}
+}
+
+func usage(t *testing.T, f *fixture) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	record := func(p tenancy.ProjectID, minute int) meter.Record {
+		return meter.Record{Project: p, From: at.Add(time.Duration(minute-1) * time.Minute), To: at.Add(time.Duration(minute) * time.Minute), Requests: 7, Console: 1,
+			PermissionQueries: 3, Functions: 2, Features: meter.Relay | meter.Filter, Addresses: []string{"10.0.0.1", "[::1]"}}
+	}
+	one, two, other := record("gone", 2), record("gone", 1), record("other", 1)
+	f.must(f.AddUsage(t.Context(), []meter.Record{one, two, other}))
+	f.must(f.AddUsage(t.Context(), nil))
+	got, err := f.Usage(t.Context(), "gone", at)
+	f.must(err)
+	f.same(got, []meter.Record{two, one})
+	got, err = f.Usage(t.Context(), "gone", at.Add(time.Minute))
+	f.must(err)
+	f.same(got, []meter.Record{one})
+	got, err = f.Usage(t.Context(), "nobody", at)
+	f.must(err)
+	f.same(len(got), 0)
 }

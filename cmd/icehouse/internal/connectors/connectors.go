@@ -24,4 +24,6 @@ type Planes struct {
 	Data      http.Handler // the projects' APIs
 	// Tidy finishes, until its context ends, what others left undone.
 	Tidy func(context.Context)
+	// Count hands over what was counted, until its context ends and once more then.
+	Count func(context.Context)
 }

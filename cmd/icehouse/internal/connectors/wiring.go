@@ -25,6 +25,7 @@ import (
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/meter"
 )
 
 // Open opens the products of a set-up and hangs the planes of its role on them.
@@ -91,7 +92,9 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	closers.Push("invalidation", func() error { unwatch(); return nil })
 
+	usage := meter.New(platform, meter.Options{Log: log})
 	plane = dataplane.New(dataplane.Config{
+		Meter:     usage,
 		Directory: projects,
 		Releases:  control.Registry(),
 		Database:  databases,
@@ -107,7 +110,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		planes.System, planes.Functions, planes.Tidy = control.SystemHandler(), control.FunctionsHandler(), control.Tidy
 	}
 	if c.Role.Has(config.Data) {
-		planes.Data = plane.Handler()
+		planes.Data, planes.Count = plane.Handler(), usage.Run
 	}
 	return planes, nil
 }

@@ -64,6 +64,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Server, err
 	if s.planes.Tidy != nil {
 		s.group.Members = append(s.group.Members, rungroup.Loop("tidying", s.planes.Tidy))
 	}
+	if s.planes.Count != nil { // first, and so stopped last: requests are counted until the last has ended
+		s.group.Members = append([]rungroup.Member{rungroup.Loop("counting", s.planes.Count)}, s.group.Members...)
+	}
 	return s, nil
 }
 

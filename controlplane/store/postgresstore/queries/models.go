@@ -112,3 +112,15 @@ type Session struct {
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time
 }
+
+type Usage struct {
+	ProjectID         string
+	BeganAt           time.Time
+	EndedAt           time.Time
+	Requests          int64
+	ConsoleRequests   int64
+	PermissionQueries int64
+	Functions         int64
+	Features          int64
+	Addresses         string
+}

@@ -108,3 +108,15 @@ type Session struct {
 	CreatedAt  int64
 	ExpiresAt  *int64
 }
+
+type Usage struct {
+	ProjectID         string
+	BeganAt           int64
+	EndedAt           int64
+	Requests          int64
+	ConsoleRequests   int64
+	PermissionQueries int64
+	Functions         int64
+	Features          int64
+	Addresses         string
+}
