@@ -147,6 +147,39 @@ func (c *signupCommand) Run(s *session) error {
 	return c.enter(s, conn, login.Token, login.User)
 }
 
+type logoutCommand struct {
+	Cluster string `short:"c" help:"The cluster, by its name here."`
+	output
+}
+
+// Run ends the session at a cluster and forgets its token. A token that the cluster does
+// not accept any more is forgotten, too.
+func (c *logoutCommand) Run(s *session) error {
+	env, _, err := s.environment()
+	if err != nil {
+		return err
+	}
+	name, err := chooseCluster(env, c.Cluster, "--cluster")
+	if err != nil {
+		return err
+	}
+	conn, err := s.connect(env, name)
+	if err != nil {
+		return err
+	}
+	if !conn.cluster.Own || conn.Token == "" {
+		return fmt.Errorf("you are not logged in to %s", name)
+	}
+	if err := conn.Signout(s.ctx); err != nil && !systemapi.NoSession(err) {
+		return conn.explain(err)
+	}
+	conn.cluster.Secret = ""
+	if err := env.SaveCluster(conn.cluster, false); err != nil {
+		return err
+	}
+	return c.show(s, map[string]string{"cluster": name}, func() { s.printf("Logged out of %s.\n", name) })
+}
+
 // askSecret reads what nobody should see: from a terminal without showing it, else a
 // line like any other.
 func (s *session) askSecret(question string) (string, error) {

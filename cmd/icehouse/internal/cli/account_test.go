@@ -38,6 +38,8 @@ func doorman(w http.ResponseWriter, r *http.Request) {
 		if request.Variables["email"] != "ada@example.org" || request.Variables["password"] != "secret" {
 			answer = `{"data":null,"errors":[{"code":2005,"message":"wrong e-mail address or password"}]}`
 		}
+	case strings.Contains(request.Query, "signout(") && r.Header.Get("Authorization") == "Bearer given":
+		answer = `{"data":{"signout":{"clientMutationId":"static"}}}`
 	case r.Header.Get("Authorization") == "Bearer given":
 		answer = `{"data":{"viewer":{"user":` + user + `}}}`
 	}
@@ -47,6 +49,7 @@ func doorman(w http.ResponseWriter, r *http.Request) {
 func TestLoginAndSignup(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(doorman))
 	defer server.Close()
+	inside := "graphcool-framework:\n  clusters:\n    mine: {host: '" + server.URL + "', clusterSecret: given}\n"
 	known := "graphcool-framework:\n  clusters:\n    mine:\n      host: " + server.URL + "\n"
 	for name, c := range map[string]struct {
 		home, folder string // .graphcoolrc
@@ -61,14 +64,17 @@ func TestLoginAndSignup(t *testing.T) {
 		"an address that is taken": {known, "", "eve@example.org\nEve\nsecret\n", nil, []string{"signup", "-c", "mine"}, 1, "taken", known},
 		"an address to confirm": {known, "", "secret\n", nil, []string{"signup", "--email", "ada@example.org", "--name", "Unconfirmed"}, 0,
 			"Follow the letter to ada@example.org, then: icehouse login --email ada@example.org", known},
-		"log in":                   {known, "", "ada@example.org\nsecret\n", nil, []string{"login"}, 0, `Logged in to mine as ada@example.org.`, "clusterSecret: again\n"},
-		"log in at a terminal":     {known, "", "ada@example.org\n", func() (string, error) { return "secret", nil }, []string{"login", "--json"}, 0, `"cluster": "mine"`, "clusterSecret: again\n"},
-		"a wrong password":         {known, "", "", func() (string, error) { return "wrong", nil }, []string{"login", "--email", "ada@example.org"}, 1, "wrong e-mail address or password", known},
-		"a token":                  {known, "", "", nil, []string{"auth", "-T", "given"}, 0, "Logged in to mine", "clusterSecret: given\n"},
-		"a wrong token":            {known, "", "", nil, []string{"login", "--token", "stolen"}, 1, "does not accept this token", known},
-		"a new one without a name": {"", "", "", nil, []string{"login", "--host", server.URL}, 1, "--host needs --cluster", ""},
-		"no address":               {"", "", "", nil, []string{"login", "-c", "x", "--host", "ftp://x"}, 1, "http or https", ""},
-		"no answer":                {known, "", "", nil, []string{"login"}, 1, "nobody answers", known},
+		"log in":                      {known, "", "ada@example.org\nsecret\n", nil, []string{"login"}, 0, `Logged in to mine as ada@example.org.`, "clusterSecret: again\n"},
+		"log in at a terminal":        {known, "", "ada@example.org\n", func() (string, error) { return "secret", nil }, []string{"login", "--json"}, 0, `"cluster": "mine"`, "clusterSecret: again\n"},
+		"a wrong password":            {known, "", "", func() (string, error) { return "wrong", nil }, []string{"login", "--email", "ada@example.org"}, 1, "wrong e-mail address or password", known},
+		"a token":                     {known, "", "", nil, []string{"auth", "-T", "given"}, 0, "Logged in to mine", "clusterSecret: given\n"},
+		"log out":                     {inside, "", "", nil, []string{"logout"}, 0, "Logged out of mine", `clusterSecret: ""`},
+		"out of a session that ended": {strings.ReplaceAll(inside, "given", "old"), "", "", nil, []string{"logout", "-c", "mine"}, 0, "Logged out of mine", `clusterSecret: ""`},
+		"out of where one is not":     {known, "", "", nil, []string{"logout"}, 1, "not logged in to mine", known},
+		"a wrong token":               {known, "", "", nil, []string{"login", "--token", "stolen"}, 1, "does not accept this token", known},
+		"a new one without a name":    {"", "", "", nil, []string{"login", "--host", server.URL}, 1, "--host needs --cluster", ""},
+		"no address":                  {"", "", "", nil, []string{"login", "-c", "x", "--host", "ftp://x"}, 1, "http or https", ""},
+		"no answer":                   {known, "", "", nil, []string{"login"}, 1, "nobody answers", known},
 		"a host that a folder names": {"", "clusters:\n  mine:\n    host: " + server.URL + "\n", "", nil, []string{"login", "-c", "mine"}, 1,
 			"confirm " + server.URL + " with --host", ""},
 	} {

@@ -59,6 +59,7 @@ type commands struct {
 	Clusters    clustersCommand    `cmd:"" help:"Connect to a cluster."`
 	Signup      signupCommand      `cmd:"" help:"Make an account on a cluster."`
 	Login       loginCommand       `cmd:"" aliases:"auth" help:"Log in to a cluster with an account."`
+	Logout      logoutCommand      `cmd:"" help:"End the session at a cluster."`
 	Account     accountCommand     `cmd:"" aliases:"whoami" help:"Show the account that a cluster knows you by."`
 	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`
 	Serve       serveCommand       `cmd:"" help:"Run a server."`

@@ -135,12 +135,12 @@ func (s *session) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// waits says whom a step keeps waiting.
-var waits = map[string]string{
-	"NONE":   "nobody waits",
-	"MOMENT": "all who use the table wait for a moment",
-	"WRITES": "who writes to the table waits, reads go on",
-	"TABLE":  "all who use the table wait",
+// waits says whom a step keeps waiting; what lasts has a colour.
+var waits = map[string]struct{ text, color string }{
+	"NONE":   {"nobody waits", "2"},
+	"MOMENT": {"all who use the table wait for a moment", "2"},
+	"WRITES": {"who writes to the table waits, reads go on", "33"},
+	"TABLE":  {"all who use the table wait", "31"},
 }
 
 // printSteps shows what a deploy would do to stored rows.
@@ -154,6 +154,7 @@ func (s *session) printSteps(steps []systemapi.Step) {
 		if step.Rows > 0 {
 			rows = fmt.Sprintf(", %.0f rows", step.Rows)
 		}
-		s.printf("  %s (%s%s)\n", step.Description, waits[step.Lock], rows)
+		wait := waits[step.Lock]
+		s.printf("  %s (%s%s)\n", step.Description, s.paint(wait.color, wait.text), rows)
 	}
 }

@@ -40,5 +40,13 @@ func (c *Client) Signin(ctx context.Context, email, password string) (Login, err
 	return data.Signin, err
 }
 
+// Signout ends the session that the token is of.
+func (c *Client) Signout(ctx context.Context) error {
+	var data struct {
+		Signout struct{ ClientMutationID string }
+	}
+	return c.do(ctx, `mutation { signout(input: {clientMutationId: "static"}) { clientMutationId } }`, nil, &data)
+}
+
 // anonymous is the client without its token.
 func (c *Client) anonymous() *Client { return &Client{Host: c.Host, HTTP: c.HTTP} }
