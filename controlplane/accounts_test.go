@@ -160,14 +160,26 @@ func TestSignUpWithMail(t *testing.T) {
 	h.refused(2013, "wrong", "", signIn, map[string]any{"e": "bob@example.org", "p": "correct horse"})
 	token = dig(t, h.good("", signIn, map[string]any{"e": "bob@example.org", "p": "battery staple"}), "data.signin.token").(string)
 
-	// Another address counts when its code came back.
+	// Another address counts when its code came back from who is signed in. What was
+	// mailed to the old one is void then.
 	const update = `mutation ($n: String, $e: String) { updateCustomer(input: {name: $n, email: $e}) { user { name email } viewer { user { name } } } }`
 	out = h.good(token, update, map[string]any{"n": "Robert", "e": "robert@example.org"})
 	if dig(t, out, "data.updateCustomer.user.email") != "bob@example.org" || dig(t, out, "data.updateCustomer.viewer.user.name") != "Robert" {
 		t.Fatal(out)
 	}
 	letter = server.Next(t)
-	out = h.good("", verify, map[string]any{"t": code(t, letter)})
+	h.good("", forgot, map[string]any{"e": "bob@example.org"})
+	old := code(t, server.Next(t))
+	ask("stranger@example.org")
+	stranger := dig(t, h.good("", verify, map[string]any{"t": code(t, server.Next(t))}), "data.verifyEmail.token").(string)
+	for _, who := range []string{"", stranger} {
+		h.refused(2006, "not valid", who, verify, map[string]any{"t": code(t, letter)})
+	}
+	out = h.good(token, verify, map[string]any{"t": code(t, letter)})
+	if told := server.Next(t); told.To != "bob@example.org" || !strings.Contains(told.Text, "another e-mail address") {
+		t.Errorf("%+v", told)
+	}
+	h.refused(2006, "not valid", "", reset, map[string]any{"t": old, "p": "battery staple"})
 	if letter.To != "robert@example.org" || dig(t, out, "data.verifyEmail.user.email") != "robert@example.org" || dig(t, out, "data.verifyEmail.token") != nil {
 		t.Fatal(out)
 	}

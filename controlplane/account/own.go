@@ -94,7 +94,7 @@ func (s *Service) confirmAddress(ctx context.Context, c Caller, address string) 
 	}
 	return s.post(func(ctx context.Context) (*mail.Message, error) {
 		code, err := s.oneTime(ctx, store.OneTime{Purpose: store.ChangeEmail, Customer: c.ID, Email: address}, mailLasts)
-		return s.write(address, "Confirm your e-mail address", "This code makes this the e-mail address of your account. It is valid for a day.\n"+
+		return s.write(address, "Confirm your e-mail address", "This code makes this the e-mail address of your account, while you are signed in to it. It is valid for a day.\n"+
 			"If you did not ask for it, throw this mail away: nothing happens.", code), err
 	})
 }

@@ -105,33 +105,56 @@ func (s *Service) oneTime(ctx context.Context, o store.OneTime, lasts time.Durat
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails
 	code = base64.RawURLEncoding.EncodeToString(random)
-	o.Hash, o.ExpiresAt = codeHash(code), s.now().Add(lasts)
+	bearer := ""
+	if o.Purpose == store.ChangeEmail {
+		bearer = o.Customer
+	}
+	o.Hash, o.ExpiresAt = codeHash(code, bearer), s.now().Add(lasts)
 	return code, s.Store.AddOneTime(ctx, o)
 }
 
-// codeHash needs no salt: codes have 256 random bits.
-func codeHash(code string) string {
-	sum := sha256.Sum256([]byte(code))
+// codeHash needs no salt: codes have 256 random bits. bearer is the account whose code
+// it is, where nobody else may use it; else "".
+func codeHash(code, bearer string) string {
+	sum := sha256.Sum256([]byte(code + "\n" + bearer))
 	return hex.EncodeToString(sum[:])
 }
 
-// VerifyEmail does what a mailed code confirms. For a sign-up its bearer is signed in;
-// for another e-mail address the token is "".
-func (s *Service) VerifyEmail(ctx context.Context, code, from string) (SignedIn, error) {
+// VerifyEmail does what a mailed code confirms. For a sign-up its bearer is signed in.
+// Another e-mail address is confirmed by who is signed in to the account, and nobody
+// else: the code may have gone to a stranger, by a slip of the keys. The token is ""
+// then. who is nil for nobody.
+func (s *Service) VerifyEmail(ctx context.Context, who *Caller, code, from string) (SignedIn, error) {
 	if err := s.slow(ctx, limit{key("address", from), perAddress}); err != nil {
 		return SignedIn{}, err
 	}
 	id := tenancy.NewID()
-	c, err := s.Store.Confirm(ctx, codeHash(code), id, s.now())
+	c, err := s.Store.Confirm(ctx, codeHash(code, ""), id, s.now())
+	if errors.Is(err, store.ErrNotFound) && who != nil {
+		c, err = s.Store.Confirm(ctx, codeHash(code, who.ID), id, s.now())
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return SignedIn{}, invalidCode()
 	case errors.Is(err, store.ErrEmailTaken):
 		return SignedIn{}, emailTaken()
-	case err != nil || c.ID != id:
-		return SignedIn{Customer: c}, err
+	case err != nil:
+		return SignedIn{}, err
+	case c.ID != id:
+		return SignedIn{Customer: c}, s.tellMoved(who.Email, c.Email)
 	}
 	return s.signedIn(ctx, c)
+}
+
+// tellMoved tells an account's old address that it has another one.
+func (s *Service) tellMoved(old, address string) error {
+	if s.Mail == nil || old == address {
+		return nil
+	}
+	return s.post(func(context.Context) (*mail.Message, error) {
+		return s.write(old, "Your e-mail address was changed", "Your account has another e-mail address now, and this one no longer opens it.\n"+
+			"If that was not you, tell the operator of this installation at once.", ""), nil
+	})
 }
 
 // SignIn opens a session; 2013 for whatever is wrong.
@@ -203,7 +226,7 @@ func (s *Service) ResetPassword(ctx context.Context, code, password, from string
 	if err != nil {
 		return SignedIn{}, busy(err)
 	}
-	c, err := s.Store.ResetPassword(ctx, codeHash(code), hash, s.now())
+	c, err := s.Store.ResetPassword(ctx, codeHash(code, ""), hash, s.now())
 	if errors.Is(err, store.ErrNotFound) {
 		return SignedIn{}, invalidCode()
 	}

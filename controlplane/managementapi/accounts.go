@@ -2,11 +2,13 @@ package managementapi
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/graphql-go/graphql"
 
 	"icehouse/controlplane/account"
+	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy/token"
 )
@@ -105,7 +107,15 @@ func (a *API) signin(ctx context.Context, in input) (payload, error) {
 }
 
 func (a *API) verifyEmail(ctx context.Context, in input) (payload, error) {
-	who, err := a.Accounts.VerifyEmail(ctx, in.text("token"), from(ctx))
+	var signed *account.Caller
+	var known *problem.Error
+	switch c, err := signedIn(ctx, token.Account); {
+	case err == nil:
+		signed = &c
+	case !errors.As(err, &known): // nobody, or a token that may not do this, confirms a sign-up all the same
+		return nil, err
+	}
+	who, err := a.Accounts.VerifyEmail(ctx, signed, in.text("token"), from(ctx))
 	answer, err := entering(ctx, who, err)
 	if err == nil {
 		answer["user"] = who.Customer

@@ -176,8 +176,11 @@ func address(r *http.Request, proxies int) string {
 		text = r.RemoteAddr
 	}
 	if proxies > 0 {
-		seen := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		text = strings.TrimSpace(seen[max(len(seen)-proxies, 0)])
+		// With fewer entries than proxies the request did not come through them all:
+		// what stands there may be the client's own word.
+		if seen := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ","); len(seen) >= proxies {
+			text = strings.TrimSpace(seen[len(seen)-proxies])
+		}
 	}
 	ip, err := netip.ParseAddr(text)
 	if err != nil {

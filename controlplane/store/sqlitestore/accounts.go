@@ -85,6 +85,10 @@ func updateCustomer(ctx context.Context, q *queries.Queries, id string, name, em
 	if err != nil || email == nil {
 		return customer(row), found(err)
 	}
+	// What was mailed to the old address does not count any more.
+	if err := q.RemoveOneTimesOf(ctx, &id); err != nil {
+		return store.Customer{}, err
+	}
 	return customer(row), accept(ctx, q, row)
 }
 

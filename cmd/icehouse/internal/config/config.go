@@ -47,7 +47,7 @@ type Config struct {
 	SMTPURL       string        `envvar:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT (STARTTLS), smtps://... or smtp+plain://...; without one no mail is sent."`
 	MailFrom      string        `envvar:"MAIL_FROM" help:"Sender of all mails."`
 	MailLinks     string        `envvar:"ICEHOUSE_MAIL_LINKS" help:"Page that takes the codes in mails, as a link with #code=..."`
-	SignUp        string        `envvar:"ICEHOUSE_SIGN_UP" default:"open" help:"open, or closed: only the holder of the master token makes accounts."`
+	SignUp        string        `envvar:"ICEHOUSE_SIGN_UP" help:"open, or closed: only the holder of the master token makes accounts. Closed by itself where others reach the server and no mail can be sent."`
 	Proxies       int           `envvar:"ICEHOUSE_PROXIES" default:"0" help:"How many proxies before this server append to X-Forwarded-For."`
 	Grace         time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
@@ -98,6 +98,9 @@ func (c *Config) checkAccounts() error {
 	switch c.SignUp {
 	case "":
 		c.SignUp = SignUpOpen
+		if c.SMTPURL == "" && !c.Dev && !c.loopback() { // addresses can't be confirmed, and invitations go by them
+			c.SignUp = SignUpClosed
+		}
 	case SignUpOpen, SignUpClosed:
 	default:
 		return fmt.Errorf("sign-up %q: want open or closed", c.SignUp)
