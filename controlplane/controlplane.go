@@ -49,7 +49,8 @@ type Config struct {
 	DataDir      string // keeps uploaded bundles
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
 	// OnRelease is told after a project's release or its root tokens changed, or it
-	// went away: drop what is cached under its id and alias. alias may be "".
+	// went away, or its name or alias changed. It may wait until every process can know
+	// (invalidation). alias is the one from before; it may be "".
 	OnRelease func(project tenancy.ProjectID, alias string)
 	// Mail brings mails on their way; nil where none is sent (package account).
 	Mail         mail.Sender

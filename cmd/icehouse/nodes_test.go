@@ -193,8 +193,12 @@ func (n *nodes) changes(phase string, round int) {
 	expect("deleted", first, "")
 	second := n.add("first", alias, "second")
 	expect("an alias that moved", alias, "second")
+	expect("no alias yet", name("renamed-"), "")
+	n.must(n.control.system, `mutation ($p: String!, $a: String) { updateProject(input: {id: $p, alias: $a}) { project { id } } }`, map[string]any{"p": second, "a": name("renamed-")})
+	expect("a changed alias", name("renamed-"), "second")
+	expect("the alias before", alias, "")
 	n.must(n.all.system, `mutation ($p: String!) { deleteProject(input: {projectId: $p}) { deletedId } }`, map[string]any{"p": second})
-	atOnce(alias, "")
+	atOnce(name("renamed-"), "")
 
 	added := n.must(n.control.system, `mutation ($p: ID!, $n: String!) { addPermanentAuthToken(input: {projectId: $p, name: $n}) { permanentAuthToken { id token } } }`,
 		map[string]any{"p": n.project, "n": name("token")})

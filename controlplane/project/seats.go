@@ -95,14 +95,7 @@ func (s *Service) Update(ctx context.Context, p store.Project, c store.ProjectCh
 		return store.Project{}, problem.AliasInvalid(*c.Alias)
 	}
 	changed, err := s.Store.ChangeProject(ctx, p.ID, c, s.now())
-	// After an error too: it may have been done. What was not there under the new alias
-	// is now.
-	s.Registry.Changed(p)
-	if c.Alias != nil && *c.Alias != p.Alias {
-		now := p
-		now.Alias = *c.Alias
-		s.Registry.Changed(now)
-	}
+	s.Registry.Changed(p) // after an error too: it may have been done
 	name, alias := p.Name, p.Alias
 	if c.Name != nil {
 		name = *c.Name
