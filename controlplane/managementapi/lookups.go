@@ -33,7 +33,7 @@ func (a *API) findNode(ctx context.Context, id string) (any, error) {
 	if found, err := a.findElement(ctx, c, list, id); found != nil || err != nil {
 		return found, err
 	}
-	if found, err := a.findSeat(ctx, c, list, id); found != nil || err != nil {
+	if found, err := a.findSeat(ctx, c, id); found != nil || err != nil {
 		return found, err
 	}
 	token, err := a.Projects.RootToken(ctx, c, id)

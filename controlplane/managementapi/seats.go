@@ -2,9 +2,11 @@ package managementapi
 
 import (
 	"context"
+	"errors"
 
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
+	"icehouse/tenancy"
 )
 
 // seatNode is a seat in a project, or an invitation to one.
@@ -36,27 +38,29 @@ func (p *projectNode) seats(ctx context.Context) ([]seatNode, error) {
 	return out, err
 }
 
-// findSeat finds a seat in the caller's projects; nil when it is not there.
-func (a *API) findSeat(ctx context.Context, c store.Customer, list []store.Project, id string) (any, error) {
-	for _, p := range list {
-		node, err := a.ownOrNil(ctx, c, p)
-		if err != nil {
-			return nil, err
-		}
-		if node == nil {
-			continue
-		}
-		seats, err := node.(*projectNode).seats(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range seats {
-			if s.ID == id {
-				return s, nil
-			}
+// findSeat finds a seat in a project of the caller; nil when it is not there.
+func (a *API) findSeat(ctx context.Context, c store.Customer, id string) (any, error) {
+	if !tenancy.ValidNodeID(id) {
+		return nil, nil
+	}
+	project, err := a.Store.ProjectOfSeat(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	node, err := a.ownOrNil(ctx, c, store.Project{ID: project})
+	if node == nil || err != nil {
+		return nil, err
+	}
+	seats, err := node.(*projectNode).seats(ctx)
+	for _, s := range seats {
+		if s.ID == id {
+			return s, err
 		}
 	}
-	return nil, nil
+	return nil, err
 }
 
 func (a *API) seatMutations(m mutations) {

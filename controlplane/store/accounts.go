@@ -134,6 +134,8 @@ type Accounts interface {
 
 	// Members lists seats and invitations of a project, oldest first.
 	Members(ctx context.Context, project tenancy.ProjectID) ([]Member, error)
+	// ProjectOfSeat finds the project of a seat or an invitation. ErrNotFound.
+	ProjectOfSeat(ctx context.Context, id string) (tenancy.ProjectID, error)
 	// Invite gives the account of an e-mail address a seat, or stores an invitation
 	// when there is none. It may be repeated. ErrNameTaken when the account has a seat
 	// in another project of this name, ErrNotFound without the project.

@@ -16,6 +16,12 @@ func (s *Store) Members(ctx context.Context, project tenancy.ProjectID) ([]store
 	return members(ctx, s.read(), project)
 }
 
+// ProjectOfSeat implements store.Store.
+func (s *Store) ProjectOfSeat(ctx context.Context, id string) (tenancy.ProjectID, error) {
+	project, err := s.read().ProjectOfSeat(ctx, id)
+	return tenancy.ProjectID(project), found(err)
+}
+
 func members(ctx context.Context, q *queries.Queries, project tenancy.ProjectID) ([]store.Member, error) {
 	rows, err := q.Members(ctx, string(project))
 	out := make([]store.Member, len(rows))

@@ -233,6 +233,14 @@ func seats(t *testing.T, f *fixture) {
 	_, err = f.Invite(ctx, "cnowhere", bob.Email, "cx", at)
 	f.is(err, store.ErrNotFound)
 
+	for _, m := range []store.Member{joined, pending} {
+		of, err := f.ProjectOfSeat(ctx, m.ID)
+		f.must(err)
+		f.same(of, p.ID)
+	}
+	_, err = f.ProjectOfSeat(ctx, "cnowhere")
+	f.is(err, store.ErrNotFound)
+
 	members, err := f.Members(ctx, p.ID)
 	f.must(err)
 	f.same(members[1:], []store.Member{joined, pending})

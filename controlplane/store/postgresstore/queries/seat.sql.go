@@ -233,6 +233,20 @@ func (q *Queries) Members(ctx context.Context, projectID string) ([]MembersRow, 
 	return items, nil
 }
 
+const projectOfSeat = `-- name: ProjectOfSeat :one
+SELECT seat.project_id FROM seat WHERE seat.id = $1
+UNION ALL
+SELECT invitation.project_id FROM invitation WHERE invitation.id = $1
+LIMIT 1
+`
+
+func (q *Queries) ProjectOfSeat(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, projectOfSeat, id)
+	var project_id string
+	err := row.Scan(&project_id)
+	return project_id, err
+}
+
 const removeSeat = `-- name: RemoveSeat :execrows
 DELETE FROM seat WHERE id = $1
 `

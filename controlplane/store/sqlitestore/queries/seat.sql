@@ -52,3 +52,9 @@ UPDATE project SET name = sqlc.arg(name), alias = sqlc.narg(alias), allow_querie
     allow_mutations = sqlc.arg(allow_mutations), updated_at = sqlc.arg(updated_at)
 WHERE id = sqlc.arg(id)
 RETURNING *;
+
+-- name: ProjectOfSeat :one
+SELECT seat.project_id FROM seat WHERE seat.id = sqlc.arg(id)
+UNION ALL
+SELECT invitation.project_id FROM invitation WHERE invitation.id = sqlc.arg(id)
+LIMIT 1;
