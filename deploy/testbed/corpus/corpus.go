@@ -18,12 +18,14 @@ import (
 
 // Service is one service of the corpus.
 type Service struct {
-	ID     string   `json:"id"`
-	Format string   `json:"format"` // framework-1.0, beta, console-era or types-only
-	Expect string   `json:"expect"` // deploy, legacy, probably-reject or reject
-	Types  []string `json:"types"`
-	YML    *string  `json:"yml"`
-	dir    string
+	ID     string `json:"id"`
+	Format string `json:"format"` // framework-1.0, beta, console-era or types-only
+	Expect string `json:"expect"` // deploy, legacy, probably-reject or reject
+	// ExpectWhy says why a service is not expected to deploy.
+	ExpectWhy []string `json:"expectWhy"`
+	Types     []string `json:"types"`
+	YML       *string  `json:"yml"`
+	dir       string
 }
 
 // Operation is one operation that belongs to a service.

@@ -77,6 +77,8 @@ func TestCorpus(t *testing.T) {
 // tally counts what happened.
 type tally struct {
 	services, deployed int
+	legacies, legacy   int      // of earlier formats (platform §1.11)
+	others, refused    int      // that the list expects to be refused, for sure or perhaps
 	queries            int      // permissions with a query
 	warned             []string // about queries that can never hold
 	apis               map[string]*answers
@@ -86,6 +88,52 @@ type tally struct {
 type answers struct {
 	operations, accepted, login, internal int
 	codes                                 map[int]int
+}
+
+// strange are the services of earlier formats and the doubtful ones that end in another
+// way than the list expects, each with its reason.
+var strange = map[string]string{
+	"hackur--graphcool-examples--cli-demo":     modules,
+	"hackur--graphcool-examples--instagram":    modules,
+	"hackur--graphcool-examples--kitchen-sink": modules,
+	"hackur--graphcool-examples--newsletter":   modules,
+	"hackur--graphcool-examples--webshop":      modules,
+	"nikolasburk--gc-webshop":                  modules,
+	"marktani--facebook-authentication":        "a function's name has a space (2060)",
+	"nikolasburk--graphql-chat":                "types without any marker (V4)",
+	"isakdl--goodtechhackbackend":              "arguments of fields and extensions of types are read and mean nothing",
+	"brayanmcz--localateur":                    "arguments of fields are read and mean nothing",
+}
+
+// modules is a reason that ends when command lines send modules (platform §9).
+const modules = "its modules are not part of the upload yet"
+
+// other holds a service against the list that it does not expect to deploy as it is.
+func (c *tally) other(t *testing.T, p *platform, s *corpus.Service) {
+	t.Helper()
+	_, _, err := p.deploy(t, s)
+	if reason, ok := strange[s.ID]; ok {
+		if (err == nil) == (s.Expect == "legacy") {
+			t.Errorf("%s ends as expected, and yet: %s", s.ID, reason)
+		}
+		return
+	}
+	if s.Expect == "legacy" {
+		c.legacies++
+		if err != nil {
+			t.Errorf("%s is of an earlier format and was not deployed: %v", s.ID, err)
+			return
+		}
+		c.legacy++
+		return
+	}
+	c.others++
+	if err == nil {
+		t.Errorf("%s was deployed; expected: %v", s.ID, s.ExpectWhy)
+		return
+	}
+	c.refused++
+	t.Logf("%s (%v) is refused: %.300s", s.ID, s.ExpectWhy, err)
 }
 
 func (c *tally) of(api string) *answers {
@@ -101,6 +149,7 @@ func runCorpus(t *testing.T, services []*corpus.Service, databaseURL string) {
 	count := tally{apis: map[string]*answers{}}
 	for _, s := range services {
 		if s.Expect != "deploy" {
+			count.other(t, p, s)
 			continue
 		}
 		count.services++
@@ -129,6 +178,7 @@ func runCorpus(t *testing.T, services []*corpus.Service, databaseURL string) {
 			p.operations(t, s, api, project, schema, count.of(api))
 		}
 	}
+	t.Logf("%d of %d services of earlier formats deployed; %d of %d others refused, each with its reason", count.legacy, count.legacies, count.refused, count.others)
 	t.Logf("%d services expected to deploy, %d deployed, %d refused by the contract", count.services, count.deployed, len(refused))
 	t.Logf("%d permissions have a query; %d of them can never hold:\n%s", count.queries, len(count.warned), strings.Join(count.warned, "\n"))
 	for _, api := range []string{"simple", "relay"} {
