@@ -249,3 +249,34 @@ func serve(t *testing.T, handler http.HandlerFunc) (url string, m rungroup.Membe
 	}
 	return "http://" + listener.Addr().String(), rungroup.HTTP("api", &http.Server{Handler: handler, ReadHeaderTimeout: time.Second}, listener)
 }
+
+// TestLoop: a loop works until it is stopped, or its base ends, whatever comes first.
+func TestLoop(t *testing.T) {
+	for name, end := range map[string]func(m rungroup.Member, endBase func()){
+		"stopped":       func(m rungroup.Member, _ func()) { _ = m.Stop(context.Background()) },
+		"stopped twice": func(m rungroup.Member, _ func()) { _ = m.Stop(context.Background()); _ = m.Stop(context.Background()) },
+		"base ended":    func(_ rungroup.Member, endBase func()) { endBase() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, endBase := context.WithCancel(t.Context())
+			defer endBase()
+			began := make(chan struct{})
+			m := rungroup.Loop("looping", func(ctx context.Context) { close(began); <-ctx.Done() })
+			ended := make(chan error, 1)
+			go func() { ended <- m.Run(base) }()
+			<-began
+			end(m, endBase)
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// It may be stopped before it has begun.
+	m := rungroup.Loop("late", func(ctx context.Context) { <-ctx.Done() })
+	if err := m.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
