@@ -29,7 +29,7 @@ import (
 // Lease is how long an entry is served at most without asking again, whatever
 // is told meanwhile. Who changes a project and can't tell of it knows that after
 // a Lease every process has asked anew.
-const Lease = 5 * time.Second
+const Lease = time.Second
 
 // patience is how long a look-up may take, whoever waits for it.
 const patience = 10 * time.Second

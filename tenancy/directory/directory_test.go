@@ -131,22 +131,22 @@ func TestWatch(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		w.expect("ca", 1, 1) // never longer than the lease
 
-		time.Sleep(time.Second)
+		time.Sleep(900 * time.Millisecond)
 		w.put("ca", "alias", 2)
 		w.expect("ca", 1, 0)
 		w.Invalidate("ca")
 		w.expect("alias", 2, 1) // although the id was told, and not the alias
 		w.expect("ca", 2, 0)
 
-		time.Sleep(time.Second)
+		time.Sleep(900 * time.Millisecond)
 		w.Watch(false)
 		w.expect("ca", 2, 1)
 		w.Watch(true) // again: what was missed between is looked for
 		w.Watch(false)
 		w.Watch(true)
-		time.Sleep(time.Second)
+		time.Sleep(900 * time.Millisecond)
 		w.expect("ca", 2, 1)
-		time.Sleep(time.Second)
+		time.Sleep(900 * time.Millisecond)
 		w.expect("ca", 2, 0)
 	})
 }
@@ -176,7 +176,7 @@ func TestAliases(t *testing.T) {
 		w.put("ca", "old", 8) // it was unknown under its id
 		w.Invalidate("ca")
 		w.expect("ca", 8, 1)
-		time.Sleep(time.Second)
+		time.Sleep(900 * time.Millisecond)
 		w.expect("ca", 8, 0)
 	})
 }
