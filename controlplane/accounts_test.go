@@ -214,25 +214,6 @@ func TestGuessing(t *testing.T) {
 	}
 }
 
-// TestUnknownTakesAsLong: the time of an answer does not tell whether there is an
-// account. Without the hash that is made for nobody it would be a small part.
-func TestUnknownTakesAsLong(t *testing.T) {
-	h := newHouse(t)
-	h.account("bob@example.org")
-	fastest := func(email string) time.Duration {
-		best := time.Hour
-		for range 8 {
-			began := time.Now()
-			h.refused(2013, "wrong", "", signIn, map[string]any{"e": email, "p": "guess"})
-			best = min(best, time.Since(began))
-		}
-		return best
-	}
-	if known, unknown := fastest("bob@example.org"), fastest("nobody@example.org"); unknown < known/2 || known < unknown/2 {
-		t.Errorf("%v with an account, %v without", known, unknown)
-	}
-}
-
 func TestPasswordsAndSessions(t *testing.T) {
 	h := newHouse(t)
 	token, id := h.account("bob@example.org")

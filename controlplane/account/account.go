@@ -18,13 +18,19 @@ import (
 	"time"
 
 	"icehouse/controlplane/mail"
-	"icehouse/controlplane/password"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/token"
 )
+
+// Passwords makes and checks hashes. A *password.Hasher is one.
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+	// Verify takes as long without a hash as with one, and says no.
+	Verify(ctx context.Context, hash, password string) (bool, error)
+}
 
 // Service answers for accounts.
 type Service struct {
@@ -35,7 +41,7 @@ type Service struct {
 	MasterToken string
 	Now         func() time.Time
 
-	Passwords *password.Hasher
+	Passwords Passwords
 	// Mail is nil where none is sent: sign-ups count at once, and passwords can't be
 	// reset by mail.
 	Mail *mail.Queue

@@ -1,11 +1,14 @@
 package account_test
 
 import (
+	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"icehouse/controlplane/account"
+	"icehouse/controlplane/password"
 	"icehouse/controlplane/store/sqlitestore"
 	"icehouse/tenancy/token"
 )
@@ -46,6 +49,34 @@ func TestMasterToken(t *testing.T) {
 		}
 		if caller, err := s.Caller(t.Context(), token); err != nil || caller.ID != customer.ID {
 			t.Fatal(err)
+		}
+	}
+}
+
+// counted counts what takes time.
+type counted struct {
+	*password.Hasher
+	checks int
+}
+
+func (c *counted) Verify(ctx context.Context, hash, given string) (bool, error) {
+	c.checks++
+	return c.Hasher.Verify(ctx, hash, given)
+}
+
+// TestUnknownTakesAsLong: who signs in to an account that is not there waits for one
+// check of a password, as everybody does (package password makes it as slow).
+func TestUnknownTakesAsLong(t *testing.T) {
+	s := service(t, "")
+	passwords := &counted{Hasher: password.New(1, time.Minute)}
+	s.Passwords = passwords
+	if _, err := s.SignUp(t.Context(), "bob@example.org", "correct horse", "Bob", "address"); err != nil {
+		t.Fatal(err)
+	}
+	for email, given := range map[string]string{"bob@example.org": "guess", "nobody@example.org": "guess", "no address": "guess", "": ""} {
+		passwords.checks = 0
+		if _, err := s.SignIn(t.Context(), email, given, "address"); err == nil || !strings.Contains(err.Error(), "wrong") || passwords.checks != 1 {
+			t.Errorf("%q: %d checks, %v", email, passwords.checks, err)
 		}
 	}
 }
