@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"icehouse/dataplane/dialect"
@@ -20,10 +19,11 @@ func (Dialect) Schema(namespace string, change relational.SchemaChange) []string
 		}
 		return e.createTable(c.Table)
 	case relational.AddColumn:
+		add := "ALTER TABLE " + e.Table(c.Column.Table) + " ADD COLUMN IF NOT EXISTS "
 		if c.Bare {
-			return []string{"ALTER TABLE " + e.Table(c.Column.Table) + " ADD COLUMN IF NOT EXISTS " + e.column(sqlgen.Bare(c.Column))}
+			return []string{add + e.column(sqlgen.Bare(c.Column))}
 		}
-		return append([]string{"ALTER TABLE " + e.Table(c.Column.Table) + " ADD COLUMN IF NOT EXISTS " + e.column(c.Column)}, e.indexes(c.Column)...)
+		return append([]string{add + e.column(c.Column)}, sqlgen.Indexes(e, c.Column)...)
 	case relational.Still:
 		return []string{"LOCK TABLE " + e.Table(c.Table) + " IN SHARE ROW EXCLUSIVE MODE"}
 	case relational.DropColumn:
@@ -41,11 +41,11 @@ func (e engine) createTable(t *relational.Table) []string {
 		}
 		parts = append(parts, e.column(c))
 		if c != t.ID {
-			after = append(after, e.indexes(c)...)
+			after = append(after, sqlgen.Indexes(e, c)...)
 		}
 	}
 	parts = append(parts, "CONSTRAINT "+sqlgen.Quote(dialect.UniqueName(t.Name, t.ID.Name))+" PRIMARY KEY ("+sqlgen.Quote(t.ID.Name)+")")
-	return append([]string{e.create(t, parts)}, append(after, e.Index(t.CreatedAt))...)
+	return append([]string{e.create(t, parts)}, append(after, sqlgen.Index(e, t.CreatedAt))...)
 }
 
 // packed puts the columns of fixed width first, wide ones before narrow ones: the
@@ -85,7 +85,7 @@ func (e engine) createJoin(t *relational.Table) []string {
 		key = append(key, sqlgen.Quote(c.Name))
 		back = append(back, sqlgen.Quote(t.Columns[len(t.Columns)-1-i].Name))
 		if c.Unique {
-			after = append(after, e.UniqueIndex(c))
+			after = append(after, sqlgen.Indexes(e, c)...)
 		}
 	}
 	parts = append(parts, "CONSTRAINT "+sqlgen.Quote(dialect.Name(t.Name, "", "key"))+" PRIMARY KEY ("+strings.Join(key, ", ")+")")
@@ -116,7 +116,7 @@ func (e engine) column(c *relational.Column) string {
 		text += " NOT NULL"
 	}
 	if c.Unique && c.Kind == relational.KindText {
-		text += " " + e.LengthCheck(c)
+		text += " " + sqlgen.LengthCheck(e, c)
 	}
 	if c.References != nil {
 		text += " CONSTRAINT " + sqlgen.Quote(dialect.ForeignKeyName(c.Table.Name, c.Name)) +
@@ -129,39 +129,6 @@ func (e engine) column(c *relational.Column) string {
 		}
 	}
 	return text
-}
-
-// indexes are a column's own: for uniqueness, or to find what points at a row.
-func (e engine) indexes(c *relational.Column) []string {
-	switch {
-	case c.Unique:
-		return []string{e.UniqueIndex(c)}
-	case c.References != nil:
-		return []string{e.Index(c)}
-	default:
-		return nil
-	}
-}
-
-// LengthCheck keeps a unique text short.
-func (engine) LengthCheck(c *relational.Column) string {
-	return "CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
-		" CHECK (octet_length(" + fold(sqlgen.Quote(c.Name)) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
-}
-
-// UniqueIndex makes the index that holds a column's values apart.
-func (e engine) UniqueIndex(c *relational.Column) string {
-	key := sqlgen.Quote(c.Name)
-	switch c.Kind {
-	case relational.KindText:
-		key = fold(key)
-	}
-	return "CREATE UNIQUE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.UniqueName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + key + ")"
-}
-
-// Index makes an index that holds nothing to a rule.
-func (e engine) Index(c *relational.Column) string {
-	return "CREATE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.IndexName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + sqlgen.Quote(c.Name) + ")"
 }
 
 // DropIndex removes an index.

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"strconv"
 	"strings"
 
 	"icehouse/dataplane/dialect"
@@ -19,12 +18,13 @@ func (Dialect) Schema(_ string, change relational.SchemaChange) []string {
 		}
 		return createTable(c.Table)
 	case relational.AddColumn:
+		add := "ALTER TABLE " + sqlgen.Quote(c.Column.Table.Name) + " ADD COLUMN "
 		if c.Bare {
-			return []string{"ALTER TABLE " + sqlgen.Quote(c.Column.Table.Name) + " ADD COLUMN " + column(sqlgen.Bare(c.Column))}
+			return []string{add + column(sqlgen.Bare(c.Column))}
 		}
 		// A column that may not be null can be added to an empty table only,
 		// as in every engine, when it has no value to start with.
-		return append([]string{"ALTER TABLE " + sqlgen.Quote(c.Column.Table.Name) + " ADD COLUMN " + column(c.Column)}, indexes(c.Column)...)
+		return append([]string{add + column(c.Column)}, sqlgen.Indexes(engine{}, c.Column)...)
 	case relational.Still:
 		return nil // one transaction writes at a time
 	case relational.DropColumn:
@@ -50,12 +50,12 @@ func createTable(t *relational.Table) []string {
 		}
 		parts = append(parts, column(c))
 		if c != t.ID {
-			after = append(after, indexes(c)...)
+			after = append(after, sqlgen.Indexes(engine{}, c)...)
 		}
 	}
 	parts = append(parts, "PRIMARY KEY ("+sqlgen.Quote(t.ID.Name)+")")
 	create := "CREATE TABLE IF NOT EXISTS " + sqlgen.Quote(t.Name) + " (" + strings.Join(parts, ", ") + ") STRICT"
-	return append([]string{create}, append(after, engine{}.Index(t.CreatedAt))...)
+	return append([]string{create}, append(after, sqlgen.Index(engine{}, t.CreatedAt))...)
 }
 
 // createJoin makes a table of edges: found from A by its key, from B by an
@@ -67,7 +67,7 @@ func createJoin(t *relational.Table) []string {
 		key = append(key, sqlgen.Quote(c.Name))
 		back = append(back, sqlgen.Quote(t.Columns[len(t.Columns)-1-i].Name))
 		if c.Unique {
-			after = append(after, engine{}.UniqueIndex(c))
+			after = append(after, sqlgen.Indexes(engine{}, c)...)
 		}
 	}
 	parts = append(parts, "PRIMARY KEY ("+strings.Join(key, ", ")+")")
@@ -95,7 +95,7 @@ func column(c *relational.Column) string {
 		text += " NOT NULL"
 	}
 	if c.Unique && c.Kind == relational.KindText {
-		text += " " + engine{}.LengthCheck(c)
+		text += " " + sqlgen.LengthCheck(engine{}, c)
 	}
 	if c.References != nil {
 		text += " REFERENCES " + sqlgen.Quote(c.References.Name) + " (" + sqlgen.Quote(c.References.ID.Name) + ")"
@@ -107,38 +107,6 @@ func column(c *relational.Column) string {
 		}
 	}
 	return text
-}
-
-// indexes are a column's own: for uniqueness, or to find what points at a row.
-func indexes(c *relational.Column) []string {
-	switch {
-	case c.Unique:
-		return []string{engine{}.UniqueIndex(c)}
-	case c.References != nil:
-		return []string{engine{}.Index(c)}
-	default:
-		return nil
-	}
-}
-
-// LengthCheck keeps a unique text short.
-func (engine) LengthCheck(c *relational.Column) string {
-	return "CONSTRAINT " + sqlgen.Quote(dialect.LengthName(c.Table.Name, c.Name)) +
-		" CHECK (octet_length(" + fold(sqlgen.Quote(c.Name)) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
-}
-
-// UniqueIndex makes the index that holds a column's values apart.
-func (engine) UniqueIndex(c *relational.Column) string {
-	key := sqlgen.Quote(c.Name)
-	if c.Kind == relational.KindText {
-		key = fold(key)
-	}
-	return "CREATE UNIQUE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.UniqueName(c.Table.Name, c.Name)) + " ON " + sqlgen.Quote(c.Table.Name) + " (" + key + ")"
-}
-
-// Index makes an index that holds nothing to a rule.
-func (engine) Index(c *relational.Column) string {
-	return "CREATE INDEX IF NOT EXISTS " + sqlgen.Quote(dialect.IndexName(c.Table.Name, c.Name)) + " ON " + sqlgen.Quote(c.Table.Name) + " (" + sqlgen.Quote(c.Name) + ")"
 }
 
 // DropIndex removes an index.

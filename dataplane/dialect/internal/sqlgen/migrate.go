@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/relational"
@@ -10,12 +11,8 @@ import (
 // SchemaEngine is what differs between products where a schema changes.
 type SchemaEngine interface {
 	Engine
-	// UniqueIndex and Index make a column's index, DropIndex removes one.
-	UniqueIndex(c *relational.Column) string
-	Index(c *relational.Column) string
+	// DropIndex removes an index.
 	DropIndex(name string) string
-	// LengthCheck writes the constraint that keeps a unique text short.
-	LengthCheck(c *relational.Column) string
 	// Constant writes a value that is known to the plan, from its text.
 	Constant(k relational.Kind, value string) string
 	// AsText writes a value as the text that an API shows, ElementsAsText the
@@ -73,15 +70,43 @@ func settle(e SchemaEngine, s relational.Settle) []string {
 			out = append(out, sql)
 		}
 	}
-	when(is.unique && !was.unique, e.UniqueIndex(c))
-	when(is.index && !was.index, e.Index(c))
-	when(is.length && !was.length, alter+"ADD "+e.LengthCheck(c))
+	when(is.unique && !was.unique, uniqueIndex(e, c))
+	when(is.index && !was.index, Index(e, c))
+	when(is.length && !was.length, alter+"ADD "+LengthCheck(e, c))
 	when(!is.index && was.index, e.DropIndex(dialect.IndexName(c.Table.Name, c.Name)))
 	when(!is.unique && was.unique, e.DropIndex(dialect.UniqueName(c.Table.Name, c.Name)))
 	when(!is.length && was.length, alter+"DROP CONSTRAINT "+Quote(dialect.LengthName(c.Table.Name, c.Name)))
 	when(is.value && !was.value, alter+"ALTER COLUMN "+Quote(c.Name)+" SET NOT NULL")
 	when(!is.value && was.value, alter+"ALTER COLUMN "+Quote(c.Name)+" DROP NOT NULL")
 	return out
+}
+
+// Indexes are a column's own: for uniqueness, or to find what points at a row.
+func Indexes(e Engine, c *relational.Column) []string {
+	switch {
+	case c.Unique:
+		return []string{uniqueIndex(e, c)}
+	case c.References != nil:
+		return []string{Index(e, c)}
+	default:
+		return nil
+	}
+}
+
+// uniqueIndex holds a column's values apart.
+func uniqueIndex(e Engine, c *relational.Column) string {
+	return "CREATE UNIQUE INDEX IF NOT EXISTS " + Quote(dialect.UniqueName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + e.Key(Quote(c.Name), c.Kind) + ")"
+}
+
+// Index makes a column's index that holds nothing to a rule.
+func Index(e Engine, c *relational.Column) string {
+	return "CREATE INDEX IF NOT EXISTS " + Quote(dialect.IndexName(c.Table.Name, c.Name)) + " ON " + e.Table(c.Table) + " (" + Quote(c.Name) + ")"
+}
+
+// LengthCheck writes the constraint that keeps a unique text short.
+func LengthCheck(e Engine, c *relational.Column) string {
+	return "CONSTRAINT " + Quote(dialect.LengthName(c.Table.Name, c.Name)) +
+		" CHECK (octet_length(" + e.Key(Quote(c.Name), relational.KindText) + ") <= " + strconv.Itoa(dialect.MaxUniqueText) + ")"
 }
 
 // fill gives a column a value, in the rows that it is for.
