@@ -155,18 +155,11 @@ type logoutCommand struct {
 // Run ends the session at a cluster and forgets its token. A token that the cluster does
 // not accept any more is forgotten, too.
 func (c *logoutCommand) Run(s *session) error {
-	env, _, err := s.environment()
+	conn, err := s.connectChosen(c.Cluster)
 	if err != nil {
 		return err
 	}
-	name, err := chooseCluster(env, c.Cluster, "--cluster")
-	if err != nil {
-		return err
-	}
-	conn, err := s.connect(env, name)
-	if err != nil {
-		return err
-	}
+	name := conn.cluster.Name
 	if !conn.cluster.Own || conn.Token == "" {
 		return fmt.Errorf("you are not logged in to %s", name)
 	}
@@ -174,7 +167,7 @@ func (c *logoutCommand) Run(s *session) error {
 		return conn.explain(err)
 	}
 	conn.cluster.Secret = ""
-	if err := env.SaveCluster(conn.cluster, false); err != nil {
+	if err := conn.env.SaveCluster(conn.cluster, false); err != nil {
 		return err
 	}
 	return c.show(s, map[string]string{"cluster": name}, func() { s.printf("Logged out of %s.\n", name) })
@@ -202,15 +195,7 @@ type accountCommand struct {
 
 // Run tells whose account a cluster knows the user by.
 func (c *accountCommand) Run(s *session) error {
-	env, _, err := s.environment()
-	if err != nil {
-		return err
-	}
-	name, err := chooseCluster(env, c.Cluster, "--cluster")
-	if err != nil {
-		return err
-	}
-	conn, err := s.connect(env, name)
+	conn, err := s.connectChosen(c.Cluster)
 	if err != nil {
 		return err
 	}
@@ -222,7 +207,7 @@ func (c *accountCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return c.show(s, map[string]any{"cluster": name, "user": user}, func() {
-		s.printf("%-10s %s\n%-10s %s\n%-10s %s\n", "Email:", user.Email, "Name:", user.Name, "Cluster:", name)
+	return c.show(s, map[string]any{"cluster": conn.cluster.Name, "user": user}, func() {
+		s.printf("%-10s %s\n%-10s %s\n%-10s %s\n", "Email:", user.Email, "Name:", user.Name, "Cluster:", conn.cluster.Name)
 	})
 }

@@ -185,6 +185,19 @@ func described(p systemapi.Project) map[string]any {
 	return map[string]any{"id": p.ID, "name": p.Name, "alias": p.Alias}
 }
 
+// connectChosen connects to the cluster that chooseCluster picks.
+func (s *session) connectChosen(given string) (*connection, error) {
+	env, _, err := s.environment()
+	if err != nil {
+		return nil, err
+	}
+	name, err := chooseCluster(env, given, "--cluster")
+	if err != nil {
+		return nil, err
+	}
+	return s.connect(env, name)
+}
+
 // chooseCluster is the given cluster, or else the default one, or the dev server's, or
 // the only one. flag is what the user can give.
 func chooseCluster(env *graphcoolrc.Environment, given, flag string) (string, error) {
