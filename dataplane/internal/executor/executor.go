@@ -297,16 +297,17 @@ func (r *run) wait(d time.Duration) bool {
 }
 
 func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
-	if w.Choose == nil {
+	found := func() ([]byte, []response.Error, error) {
 		return r.steps(w, w.Found, func(statements []database.Statement) ([][]byte, error) {
 			return r.DB.Batch(r.ctx, r.Scope, statements)
 		})
 	}
+	if w.Choose == nil {
+		return found()
+	}
 	probe, err := r.statement(w.Choose)
 	if err != nil { // as for a node that would be there: who may not update it is told so first
-		return r.steps(w, w.Found, func(statements []database.Statement) ([][]byte, error) {
-			return r.DB.Batch(r.ctx, r.Scope, statements)
-		})
+		return found()
 	}
 	var value []byte
 	var errs []response.Error
