@@ -5,9 +5,9 @@
 // In: the home and the folder of a user, arguments, and what to type. Out: what it
 // wrote, and how it ended. Only tests call it. The locked version is installed as the
 // oracle is (package npm); node and npm must be on the machine. It can't look up any
-// name but localhost: it would send its reports, and the user's token with them, to
-// hosts of the original. It runs without node's own fetch, which is younger than it is
-// and does not send its bundles; it brings one of its own.
+// name but localhost, and its error reports go to nobody: they, and the user's token
+// with them, would go to hosts of the original. It runs without node's own fetch, which
+// is younger than it is and does not send its bundles; it brings one of its own.
 package graphcoolcli
 
 import (
