@@ -112,6 +112,7 @@ type Publication struct {
 // and run storetest.Suite.
 type Store interface {
 	Accounts
+	Placements
 
 	// EnsureCustomer returns the oldest customer. When there is none it stores
 	// c first; of several callers at once one wins and all get the same.

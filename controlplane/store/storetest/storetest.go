@@ -51,6 +51,7 @@ func Suite(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Seats", seats},
 		{"Ownership", ownership},
 		{"ChangeProject", changeProject},
+		{"Placements", placements}, {"Relocate", relocate},
 		{"Audit", audit},
 		{"CanceledContext", canceledContext},
 	} {

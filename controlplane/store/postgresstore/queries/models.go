@@ -79,6 +79,16 @@ type Project struct {
 	UpdatedAt      time.Time
 }
 
+type ProjectDatabase struct {
+	Name      string
+	Region    string
+	Url       string
+	ReaderUrl string
+	Capacity  int64
+	IsOpen    bool
+	CreatedAt time.Time
+}
+
 type Release struct {
 	ProjectID  string
 	Number     int64

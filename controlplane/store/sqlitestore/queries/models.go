@@ -75,6 +75,16 @@ type Project struct {
 	UpdatedAt      int64
 }
 
+type ProjectDatabase struct {
+	Name      string
+	Region    string
+	Url       string
+	ReaderUrl string
+	Capacity  int64
+	IsOpen    bool
+	CreatedAt int64
+}
+
 type Release struct {
 	ProjectID  string
 	Number     int64

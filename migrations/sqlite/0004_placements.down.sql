@@ -1,0 +1,2 @@
+DROP INDEX project_placement;
+DROP TABLE project_database;
