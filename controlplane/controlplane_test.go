@@ -113,10 +113,10 @@ func houseOn(t *testing.T, db *database.DB, change func(*controlplane.Config)) *
 		Store: s, Databases: controlplane.OneDatabase(db), JWTSecret: secret, MasterToken: master,
 		FunctionsURL: h.server.URL, DataDir: t.TempDir(), UploadLimit: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil)), Clock: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
-		OnRelease: func(p tenancy.ProjectID, alias string) {
+		OnRelease: func(p tenancy.ProjectID) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.told = append(h.told, string(p)+"/"+alias)
+			h.told = append(h.told, string(p))
 		},
 	}
 	change(&c)
@@ -353,7 +353,7 @@ func TestWorkedExample(t *testing.T) {
 	if err != nil || !release.Open || release.Model.Type("Note").Field("by") == nil {
 		t.Fatal(release, err)
 	}
-	if h.told[len(h.told)-1] != id+"/" {
+	if h.told[len(h.told)-1] != id {
 		t.Fatal(h.told)
 	}
 

@@ -56,6 +56,9 @@ func (p *pipeline) admitBulk(ctx context.Context, c transport.Caller, action tra
 	if f := locked(c.Project, operation); f != nil {
 		return nil, f
 	}
+	if err := full(c.Project, action == transport.Export); err != nil {
+		return nil, err
+	}
 	return p.bulkProject(ctx, c.Project)
 }
 

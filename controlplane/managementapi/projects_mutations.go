@@ -37,7 +37,7 @@ func (a *API) projectMutations(m mutations) {
 }
 
 func (a *API) authenticateCustomer(ctx context.Context, in input) (payload, error) {
-	c, token, err := a.Accounts.Authenticate(ctx, in.text("auth0IdToken"))
+	c, token, err := a.Accounts.Authenticate(ctx, in.text("auth0IdToken"), from(ctx))
 	if err != nil {
 		return nil, err
 	}
