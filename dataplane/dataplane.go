@@ -196,15 +196,22 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 		Features: apiFeatures[c.API], Address: c.Address,
 		Console: strings.Contains(c.Source, "console") || strings.Contains(c.Source, "dashboard"),
 	}
+	began := p.config.Clock()
 	for current := false; ; {
 		answer, outOfDate := p.execute(ctx, c, r, current, &use)
 		if outOfDate == nil {
 			p.config.Meter.Add(c.Project.Project, use)
+			if took := p.config.Clock().Sub(began); took >= slow {
+				p.config.Log.WarnContext(ctx, "a request was slow", "took", took, "project", c.Project.Project, "release", c.Project.Release, "operation", r.OperationName, "requestId", c.RequestID)
+			}
 			return answer
 		}
 		current = !p.newer(ctx, &c.Project) // then the failure has no such excuse
 	}
 }
+
+// slow is how long a request takes that operators hear of (platform §10).
+const slow = 2 * time.Second
 
 var apiFeatures = map[transport.API]meter.Feature{transport.Simple: meter.Simple, transport.Relay: meter.Relay, transport.Permissions: meter.Simple}
 

@@ -188,3 +188,42 @@ func TestQuota(t *testing.T) {
 		}
 	}
 }
+
+// lasting lets each query last for a time, by the clock of the test.
+type lasting struct {
+	database.Driver
+	now  time.Time
+	time time.Duration
+}
+
+func (l *lasting) Query(ctx context.Context, scope isolation.Scope, s database.Statement) ([]byte, error) {
+	l.now = l.now.Add(l.time)
+	return l.Driver.Query(ctx, scope, s)
+}
+
+// TestSlowRequests are told to operators, without what was asked (platform §10).
+func TestSlowRequests(t *testing.T) {
+	c := embedded(t)
+	l := &lasting{now: Clock}
+	c.DB = c.DB.Wrap(func(d database.Driver) database.Driver { l.Driver = d; return l })
+	p := deployBulk(t, c, tagged, 0, func(c *dataplane.Config) { c.Clock = func() time.Time { return l.now } })
+	ask := func(d time.Duration) string {
+		l.time = d
+		if status, answer := p.Do(t, Request{Query: `query Named { allTags(filter: {name: "hush"}) { name } }`, OperationName: "Named"}); status != http.StatusOK {
+			t.Fatal(status, answer)
+		}
+		return p.Log.String()
+	}
+	if got := ask(2*time.Second - 1); got != "" {
+		t.Errorf("logged: %s", got)
+	}
+	got := ask(2 * time.Second)
+	for _, want := range []string{"a request was slow", "took=2s", "project=" + string(p.ID), "operation=Named", "requestId=local:simple:c"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in %s", want, got)
+		}
+	}
+	if strings.Contains(got, "hush") {
+		t.Errorf("logged what was asked: %s", got)
+	}
+}
