@@ -6,13 +6,18 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-smtp"
 
 	"icehouse/controlplane"
 	"icehouse/controlplane/mail"
 	"icehouse/controlplane/mail/mailtest"
+	"icehouse/controlplane/store"
 	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
 )
 
 // mailHouse sends mails through a real server.
@@ -211,6 +216,49 @@ func TestGuessing(t *testing.T) {
 			h.mu.Unlock()
 			h.refused(2013, "wrong", "", signIn, map[string]any{"e": email, "p": "guess"})
 		})
+	}
+}
+
+// TestGuessingTheMasterToken: only wrong ones count, together for all mutations that ask
+// for it, and who guessed too often learns nothing more for a while.
+func TestGuessingTheMasterToken(t *testing.T) {
+	h := newHouse(t).login()
+	id := h.add("a", "")
+	const in = `mutation ($s: String!) { authenticateCustomer(input: {auth0IdToken: $s}) { token user { id } } }`
+	const update = `mutation ($i: String!, $s: String!) { trustedUpdateProject(input: {id: $i, secret: $s}) { project { id } } }`
+	const signUp = `mutation ($s: String!) { trustedSignupCustomer(input: {email: "x@example.org", source: DOCS, secret: $s}) { token } }`
+	const signIn = `mutation ($s: String!) { trustedSigninCustomer(input: {email: "admin@localhost", secret: $s}) { token } }`
+	for range 30 { // the right one may come as often as one likes
+		h.good("", in, map[string]any{"s": master})
+		h.good("", update, map[string]any{"i": id, "s": master})
+	}
+	for range 4 {
+		h.refused(0, "invalid token for local env", "", in, map[string]any{"s": "guess"})
+	}
+	for range 2 {
+		h.refused(4021, "The secret is wrong", "", update, map[string]any{"i": id, "s": "guess"})
+		h.refused(4021, "The secret is wrong", "", signUp, map[string]any{"s": "guess"})
+		h.refused(4021, "The secret is wrong", "", signIn, map[string]any{"s": ""})
+	}
+	for _, secret := range []string{"guess", master} {
+		for _, text := range []string{in, signUp, signIn} {
+			h.refused(0, "Too many attempts. Try again in", "", text, map[string]any{"s": secret})
+		}
+		h.refused(0, "Too many attempts. Try again in", "", update, map[string]any{"i": id, "s": secret})
+	}
+	h.good(h.token, whoAmI, nil) // who is in stays in
+	h.mu.Lock()
+	h.now = h.now.Add(15 * time.Minute)
+	h.mu.Unlock()
+	h.good("", in, map[string]any{"s": master})
+	h.good("", update, map[string]any{"i": id, "s": master})
+
+	open := newHouseWith(t, func(c *controlplane.Config) { c.MasterToken = "" })
+	for range 20 {
+		open.good("", in, map[string]any{"s": "anything"})
+		if out := open.as("", signIn, map[string]any{"s": "anything"}); out["errors"] == nil { // and nothing is the secret of what asks for one
+			t.Fatal(out)
+		}
 	}
 }
 
@@ -437,6 +485,73 @@ func TestInvitationMail(t *testing.T) {
 	}
 }
 
+// TestMailOutlivesItsProcess: what was asked for while the mail server was away is sent by
+// the process that runs when it is back, once, with a code that counts.
+func TestMailOutlivesItsProcess(t *testing.T) {
+	server := mailtest.Start(t, false, true)
+	var away atomic.Bool
+	away.Store(true)
+	server.Fail = func() error {
+		if away.Load() {
+			return &smtp.SMTPError{Code: 421, Message: "away"}
+		}
+		return nil
+	}
+	var platform store.Store
+	set := func(c *controlplane.Config) {
+		sender, err := mail.NewSMTP("smtp+plain://127.0.0.1:"+server.Port, "no-reply@example.org", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Mail, c.MailPause, c.MailLinks = sender, time.Millisecond, "https://icehouse.example.org/account"
+		if platform == nil {
+			platform = c.Store
+		}
+		c.Store = platform
+	}
+	h := newHouseWith(t, set).login()
+	h.good("", signUp, map[string]any{"e": "bob@example.org", "p": "correct horse"})
+	h.good("", forgot, map[string]any{"e": "nobody@example.org"})
+	h.ask(invite, map[string]any{"p": h.add("a", ""), "e": "bob@example.org"})
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(h.log.String(), "a mail is not sent yet"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody tries to send")
+		}
+	}
+	if err := h.cp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !server.None() {
+		t.Fatal("it was sent")
+	}
+	for _, hidden := range []string{"correct horse", "#code="} {
+		if strings.Contains(h.log.String(), hidden) {
+			t.Errorf("%q is in the log", hidden)
+		}
+	}
+
+	away.Store(false)
+	later := newHouseWith(t, func(c *controlplane.Config) {
+		set(c)
+		now := time.Now().Add(20 * time.Minute)
+		c.Clock = func() time.Time { return now }
+	})
+	letters := map[string]string{}
+	for range 2 {
+		m := server.Next(t)
+		letters[m.Subject] = m.Text
+	}
+	text := letters["Confirm your e-mail address (Icehouse)"]
+	if !strings.Contains(letters["Invitation to a project (Icehouse)"], "project a") || text == "" {
+		t.Fatalf("%q", letters)
+	}
+	later.good("", verify, map[string]any{"t": code(t, mailtest.Mail{Text: text})})
+	later.good("", signIn, map[string]any{"e": "bob@example.org", "p": "correct horse"})
+	if err := later.cp.Close(); err != nil || !server.None() {
+		t.Error("more was sent", err)
+	}
+}
+
 func TestUpdateProject(t *testing.T) {
 	h := newHouse(t).login()
 	id := h.add("a", "alias")
@@ -469,7 +584,7 @@ func TestUpdateProject(t *testing.T) {
 	h.mu.Lock()
 	told := slices.Clone(h.told)
 	h.mu.Unlock()
-	if !slices.Equal(told, []string{id + "/alias"}) { // that names are unknown is forgotten with any project
+	if !slices.Equal(told, []string{id}) { // that names are unknown is forgotten with any project
 		t.Errorf("told %q", told)
 	}
 	entry, err := h.cp.Registry().FindProject(t.Context(), "new")
@@ -485,8 +600,45 @@ func TestUpdateProject(t *testing.T) {
 	const trusted = `mutation ($i: String!, $s: String!) { trustedUpdateProject(input: {id: $i, name: "d", secret: $s}) { project { name } user { email } } }`
 	h.refused(4021, "wrong", h.token, trusted, map[string]any{"i": id, "s": "guess"})
 	out = h.good("", trusted, map[string]any{"i": id, "s": master})
+	if entry, err = h.cp.Registry().FindProject(t.Context(), id); err != nil || entry.Exceeded != (directory.Exceeded{}) {
+		t.Fatalf("%+v %v", entry, err)
+	}
 	if dig(t, out, "data.trustedUpdateProject.project.name") != "d" || dig(t, out, "data.trustedUpdateProject.user.email") != "admin@localhost" {
 		t.Fatal(out)
+	}
+
+	// The flags of its plan are the billing side's, and its members see them.
+	const flags = `requestLimitExceeded databaseLimitExceeded invocationLimitExceeded`
+	const exceed = `mutation ($i: String!, $s: String!, $r: Boolean, $d: Boolean, $v: Boolean) { trustedUpdateProject(input: {id: $i, secret: $s, requestLimitExceeded: $r, databaseLimitExceeded: $d, invocationLimitExceeded: $v}) { project { ` + flags + ` } } }`
+	for _, c := range []struct {
+		set  map[string]any
+		want directory.Exceeded
+	}{
+		{map[string]any{"r": true, "v": true}, directory.Exceeded{Requests: true, Invocations: true}},
+		{map[string]any{"r": false, "d": true}, directory.Exceeded{Database: true, Invocations: true}},
+		{map[string]any{}, directory.Exceeded{Database: true, Invocations: true}},
+		{map[string]any{"d": false, "v": false}, directory.Exceeded{}},
+	} {
+		h.mu.Lock()
+		h.told = nil
+		h.mu.Unlock()
+		c.set["i"], c.set["s"] = id, master
+		h.refused(4021, "wrong", h.token, exceed, map[string]any{"i": id, "s": "guess", "r": false})
+		want := map[string]any{"requestLimitExceeded": c.want.Requests, "databaseLimitExceeded": c.want.Database, "invocationLimitExceeded": c.want.Invocations}
+		if got := dig(t, h.good("", exceed, c.set), "data.trustedUpdateProject.project"); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%v: %v", c.set, got)
+		}
+		if got := dig(t, h.ask(`query ($i: ID!) { viewer { project(id: $i) { `+flags+` } } }`, map[string]any{"i": id}), "data.viewer.project"); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%v: %v", c.set, got)
+		}
+		if entry, err = h.cp.Registry().FindProject(t.Context(), id); err != nil || entry.Exceeded != c.want {
+			t.Errorf("%v: %+v %v", c.set, entry, err)
+		}
+		h.mu.Lock()
+		if !slices.Equal(h.told, []string{id}) {
+			t.Errorf("%v: told %q", c.set, h.told)
+		}
+		h.mu.Unlock()
 	}
 }
 

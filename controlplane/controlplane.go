@@ -8,7 +8,6 @@
 package controlplane
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,12 +48,12 @@ type Config struct {
 	DataDir      string // keeps uploaded bundles
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
 	// OnRelease is told after a project's release or its root tokens changed, or it
-	// went away, or its name or alias changed. It may wait until every process can know
-	// (invalidation). alias is the one from before; it may be "".
-	OnRelease func(project tenancy.ProjectID, alias string)
+	// went away, or its name, alias or flags changed. It may wait until every process can
+	// know (invalidation).
+	OnRelease func(tenancy.ProjectID)
 	// Mail brings mails on their way; nil where none is sent (package account).
 	Mail         mail.Sender
-	MailPause    time.Duration // before a mail is tried again; 0: 5 s
+	MailPause    time.Duration // before a mail is tried again, doubling; 0: 5 s
 	MailLinks    string        // the page that takes mailed codes; "" for none
 	SignUpClosed bool          // nobody signs up by themselves
 	Proxies      int           // before this server, see managementapi.Config
@@ -142,7 +141,7 @@ func New(c Config) (*ControlPlane, error) {
 		return nil, err
 	}
 	if c.Mail != nil { // last: it has to be closed
-		accounts.Mail = mail.NewQueue(c.Mail, cmp.Or(c.MailPause, 5*time.Second), c.Logger)
+		accounts.Mail = mail.NewQueue(mail.Options{Letters: c.Store, Write: accounts.Write, Sender: c.Mail, Pause: c.MailPause, Now: c.Clock, Log: c.Logger})
 	}
 	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger}, nil
 }

@@ -24,6 +24,7 @@ import (
 
 	"icehouse/controlplane"
 	"icehouse/controlplane/internal/memdb"
+	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlitestore"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
@@ -113,10 +114,10 @@ func houseOn(t *testing.T, db *database.DB, change func(*controlplane.Config)) *
 		Store: s, Databases: controlplane.OneDatabase(db), JWTSecret: secret, MasterToken: master,
 		FunctionsURL: h.server.URL, DataDir: t.TempDir(), UploadLimit: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil)), Clock: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
-		OnRelease: func(p tenancy.ProjectID, alias string) {
+		OnRelease: func(p tenancy.ProjectID) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.told = append(h.told, string(p)+"/"+alias)
+			h.told = append(h.told, string(p))
 		},
 	}
 	change(&c)
@@ -353,7 +354,7 @@ func TestWorkedExample(t *testing.T) {
 	if err != nil || !release.Open || release.Model.Type("Note").Field("by") == nil {
 		t.Fatal(release, err)
 	}
-	if h.told[len(h.told)-1] != id+"/" {
+	if h.told[len(h.told)-1] != id {
 		t.Fatal(h.told)
 	}
 
@@ -731,5 +732,27 @@ func TestDeleteWhileDeploying(t *testing.T) {
 	wantError(t, pushed, 4000, "No service with id '"+id+"'")
 	if dig(t, deleted, "data.deleteProject.deletedId") != id || h.db.Exists(tenancy.ProjectID(id)) {
 		t.Fatal(deleted)
+	}
+}
+
+// silent is a store that never finds a project.
+type silent struct{ store.Store }
+
+func (s silent) Project(ctx context.Context, _ string) (store.Project, error) {
+	<-ctx.Done()
+	return store.Project{}, ctx.Err()
+}
+
+// TestSystemTimeout answers 1000 when a request takes too long (platform §4.1, §10).
+func TestSystemTimeout(t *testing.T) {
+	h := newHouseWith(t, func(c *controlplane.Config) {
+		c.Store, c.Limits.Timeout = silent{c.Store}, 50*time.Millisecond
+	}).login()
+	status, out := h.post(h.token, query(`{ viewer { project(id: "cx") { id } } }`, nil))
+	if status != http.StatusInternalServerError || out["code"] != float64(1000) || out["requestId"] == nil || out["error"] == nil {
+		t.Errorf("%d %v", status, out)
+	}
+	if status, out = h.post("", query(`{ viewer { id } }`, nil)); status != http.StatusOK {
+		t.Errorf("%d %v", status, out)
 	}
 }

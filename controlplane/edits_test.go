@@ -175,6 +175,7 @@ func TestEject(t *testing.T) {
 	c := newConsole(t)
 	shop := c.shop("shop")
 	p := shop["project"]
+	c.do("updateSchemaExtensionFunction", in{"functionId": shop["resolver"], "name": "hello"})
 	upload := dig(t, c.ask(`query ($p: ID!) { viewer { project(id: $p) { projectDefinitionWithFileContent } } }`, in{"p": p}), "data.viewer.project.projectDefinitionWithFileContent")
 	c.do("updateRequestPipelineMutationFunction", in{"functionId": shop["hook"], "binding": "PRE_WRITE"})
 	c.fails("ejectProject", in{"projectId": p}, 2061, "check")
@@ -205,6 +206,36 @@ func TestEject(t *testing.T) {
 	}
 	if c.node(shop["model"]) == nil || c.node(shop["authProvider"]) != nil {
 		t.Error("ids have changed")
+	}
+	// What is renamed keeps its id, also when its name goes to something new.
+	deploy := func(changes ...string) {
+		t.Helper()
+		upload = strings.NewReplacer(changes...).Replace(upload.(string))
+		pushed := c.ask(push, in{"projectId": p, "isDryRun": false, "config": upload})
+		if errs := dig(t, pushed, "data.push.errors").([]any); len(errs) > 0 {
+			t.Fatal(errs, upload)
+		}
+	}
+	called := func(name, want string) {
+		t.Helper()
+		got := c.ask(`query ($id: ID!) { node(id: $id) { ... on Enum { name } ... on Model { name } ... on Relation { name } ... on Function { name } } }`, in{"id": shop[name]})
+		if dig(t, got, "data.node.name") != want {
+			t.Errorf("%s: %v, want %s", name, dig(t, got, "data.node"), want)
+		}
+	}
+	deploy(`enum State {`, `enum Phase @rename(oldName: \"State\") {`, `[State!]`, `[Phase!]`)
+	for range 2 {
+		called("enum", "Phase")
+		called("model", "Post")
+		called("relation", "Wrote")
+		called("resolver", "hello")
+		deploy(` @rename(oldName: \"State\")`, ``)
+	}
+	deploy(`enum Phase {`, `enum State {\n  NEW\n}\n\nenum Phase {`)
+	called("enum", "Phase")
+	enums := dig(t, c.ask(`query ($p: ID!) { viewer { project(id: $p) { enums { edges { node { id name } } } } } }`, in{"p": p}), "data.viewer.project.enums.edges").([]any)
+	if len(enums) != 2 || dig(t, enums[0], "node.id") == dig(t, enums[1], "node.id") {
+		t.Error(enums)
 	}
 }
 
@@ -318,8 +349,9 @@ func changesKeepData(t *testing.T, c *console) {
 	if c.node(shop["resolver"]) == nil {
 		t.Error("a function of no type is gone")
 	}
-	c.data(p, `mutation { createUser { id } }`)
+	c.data(p, `mutation { createUser { id } createFile(name: "f", secret: "s", size: 1, url: "u", contentType: "c") { id } }`)
 	reset := c.do("resetProjectSchema", in{"projectId": p})
+	shows(`{ allUsers { id } allFiles { id } }`, `{"allFiles":[],"allUsers":[]}`)
 	if c.id(reset, "project.schema") != c.id(c.do("addProject", in{"name": "fresh"}), "project.schema") {
 		t.Error(reset)
 	}

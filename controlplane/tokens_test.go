@@ -86,7 +86,7 @@ func TestRootTokens(t *testing.T) {
 	}
 	told()
 	out := h.ask(add, map[string]any{"p": "alias", "n": "ops"})
-	if got := told(); got != string(id)+"/alias" {
+	if got := told(); got != string(id) {
 		t.Fatalf("of a new token was told %q", got)
 	}
 	added := dig(t, out, "data.addPermanentAuthToken.permanentAuthToken").(map[string]any)
@@ -111,7 +111,7 @@ func TestRootTokens(t *testing.T) {
 	wantError(t, refused(remove, map[string]any{"t": "cnothere"}), 2000, "No RootToken with id 'cnothere'")
 	told()
 	out = h.ask(remove, map[string]any{"t": tokenID})
-	if got := told(); got != string(id)+"/alias" {
+	if got := told(); got != string(id) {
 		t.Fatalf("of a token that went was told %q", got)
 	}
 	if dig(t, out, "data.deletePermanentAuthToken.deletedId") != tokenID || dig(t, out, "data.deletePermanentAuthToken.project.id") != string(id) {
@@ -153,7 +153,7 @@ func TestRemovedByDeploy(t *testing.T) {
 	want("night", true)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.told) != 1 || h.told[0] != string(id)+"/alias" {
+	if len(h.told) != 1 || h.told[0] != string(id) {
 		t.Errorf("of the deploy was told %q", h.told)
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // Bulk answers an import or an export (data-api §9). Both need an admin token,
-// also in a project that lets everybody do everything.
+// also in a project that lets everybody do everything. What meets the tables of a
+// release that came meanwhile goes on with that.
 func (p *pipeline) Bulk(ctx context.Context, c transport.Caller, action transport.BulkAction, body func() ([]byte, error)) (transport.Answer, error) {
 	project, err := p.admitBulk(ctx, c, action)
 	if err != nil {
@@ -25,19 +26,28 @@ func (p *pipeline) Bulk(ctx context.Context, c transport.Caller, action transpor
 	if err != nil {
 		return transport.Answer{}, err
 	}
-	var out []byte
-	if action == transport.Import {
-		out, err = project.Import(ctx, text, p.config.Clock())
-	} else {
-		out, err = project.Export(ctx, text, p.config.ExportSize)
+	var from bulk.Progress
+	for {
+		out, again, err := []byte(nil), false, error(nil)
+		if action == transport.Import {
+			out, err = project.Import(ctx, text, p.config.Clock(), &from)
+			again = from.Continues(err)
+		} else {
+			out, err = project.Export(ctx, text, p.config.ExportSize)
+			again = bulk.OutOfDate(err)
+		}
+		switch {
+		case err == nil:
+			return transport.Answer{Body: out}, nil
+		case errors.Is(err, bulk.ErrNotJSON):
+			return transport.Answer{}, transport.ErrNotJSON
+		case !again || !p.newer(ctx, &c.Project):
+			return p.failed(ctx, c, err), nil
+		}
+		if project, err = p.bulkProject(ctx, c.Project); err != nil {
+			return p.failed(ctx, c, err), nil
+		}
 	}
-	switch {
-	case errors.Is(err, bulk.ErrNotJSON):
-		return transport.Answer{}, transport.ErrNotJSON
-	case err != nil:
-		return p.failed(ctx, c, err), nil
-	}
-	return transport.Answer{Body: out}, nil
 }
 
 // admitBulk opens the project for a caller who may move all of it.
@@ -55,6 +65,9 @@ func (p *pipeline) admitBulk(ctx context.Context, c transport.Caller, action tra
 	}
 	if f := locked(c.Project, operation); f != nil {
 		return nil, f
+	}
+	if err := full(c.Project, action == transport.Export); err != nil {
+		return nil, err
 	}
 	return p.bulkProject(ctx, c.Project)
 }

@@ -35,6 +35,7 @@ import (
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/meter"
+	"icehouse/tenancy/quota"
 	"icehouse/tenancy/token"
 )
 
@@ -54,8 +55,10 @@ type Config struct {
 	Tokens *token.Keys
 	Grants authn.Grants
 	Meter  Meter // counts requests; nil: nobody does
-	Log    *slog.Logger
-	Clock  func() time.Time
+	// Quota is what a project may take of this node.
+	Quota quota.Limits
+	Log   *slog.Logger
+	Clock func() time.Time
 
 	Limits        Limits
 	SchemaBytes   uint64        // compiled schemas kept; default 256 MiB
@@ -127,6 +130,7 @@ type DataPlane struct {
 	documents *operation.Cache
 	plans     *otter.Cache[planKey, *planner.Plan]
 	mark      string // of values that may not be read; nobody outside this process knows it
+	quota     *quota.Counter
 }
 
 // planKey is what a plan depends on. The document stands for project and
@@ -144,6 +148,7 @@ func New(c Config) *DataPlane {
 	return &DataPlane{
 		config:    c,
 		mark:      c.Mark,
+		quota:     quota.New(c.Quota, c.Clock),
 		schemas:   compiledschema.NewCache(c.Releases, c.SchemaBytes),
 		documents: operation.NewCache(c.Limits, c.DocumentBytes),
 		plans: otter.Must(&otter.Options[planKey, *planner.Plan]{
@@ -171,6 +176,19 @@ func (p *pipeline) Project(ctx context.Context, idOrAlias string) (directory.Ent
 	return p.config.Directory.Lookup(ctx, idOrAlias)
 }
 
+// Admit implements transport.Service.
+func (p *pipeline) Admit(e directory.Entry, requests int) (*quota.Share, *transport.Refusal) {
+	if e.Exceeded.Requests {
+		return nil, &transport.Refusal{Fault: fault.New(fault.QueriesLocked,
+			"Queries are not allowed for the project with id '%s': it has used up the requests of its plan. Reduce the traffic or upgrade the plan", e.Project)}
+	}
+	share, wait := p.quota.Enter(e.Project, requests)
+	if share == nil {
+		return nil, &transport.Refusal{After: wait, Fault: fault.New(fault.TooManyRequests, "The project '%s' gets more requests than it may. Please try again in a moment", e.Project)}
+	}
+	return share, nil
+}
+
 // Execute answers a request with the release that serves. One that meets the tables of
 // a release that came meanwhile begins anew with that.
 func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.Request) transport.Answer {
@@ -178,15 +196,22 @@ func (p *pipeline) Execute(ctx context.Context, c transport.Caller, r operation.
 		Features: apiFeatures[c.API], Address: c.Address,
 		Console: strings.Contains(c.Source, "console") || strings.Contains(c.Source, "dashboard"),
 	}
+	began := p.config.Clock()
 	for current := false; ; {
 		answer, outOfDate := p.execute(ctx, c, r, current, &use)
 		if outOfDate == nil {
 			p.config.Meter.Add(c.Project.Project, use)
+			if took := p.config.Clock().Sub(began); took >= slow {
+				p.config.Log.WarnContext(ctx, "a request was slow", "took", took, "project", c.Project.Project, "release", c.Project.Release, "operation", r.OperationName, "requestId", c.RequestID)
+			}
 			return answer
 		}
 		current = !p.newer(ctx, &c.Project) // then the failure has no such excuse
 	}
 }
+
+// slow is how long a request takes that operators hear of (platform §10).
+const slow = 2 * time.Second
 
 var apiFeatures = map[transport.API]meter.Feature{transport.Simple: meter.Simple, transport.Relay: meter.Relay, transport.Permissions: meter.Simple}
 
@@ -275,6 +300,15 @@ func locked(e directory.Entry, op ast.Operation) *fault.Fault {
 	return nil
 }
 
+// full refuses what may let a database grow that is larger than its plan allows
+// (platform §4.9).
+func full(e directory.Entry, deletes bool) error {
+	if !e.Exceeded.Database || deletes {
+		return nil
+	}
+	return fault.New(fault.MutationsLocked, "The project '%s' is currently in read-only mode, but for mutations that delete nodes: its database is larger than its plan allows. Delete data or upgrade the plan", e.Project)
+}
+
 // run plans and executes. The explanation is nil unless an admin asked for one.
 func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiledschema.Schema, prepared *operation.Prepared, current bool, use *meter.Use) (executor.Result, *explanation, error) {
 	scope, err := c.Project.Scope()
@@ -297,6 +331,11 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 	}
 	if err := t.makePlan(); err != nil {
 		return executor.Result{}, nil, err
+	}
+	if prepared.Document.Operation.Operation == ast.Mutation {
+		if err := full(c.Project, t.plan.Deletes); err != nil {
+			return executor.Result{}, nil, err
+		}
 	}
 	use.Features |= t.plan.Features
 	use.PermissionQueries = t.plan.PermissionQueries

@@ -209,5 +209,24 @@ func (n *nodes) changes(phase string, round int) {
 	n.follow(phase+": a new root token", isAdmin)
 	n.must(n.control.system, `mutation ($t: String!) { deletePermanentAuthToken(input: {permanentAuthTokenId: $t}) { deletedId } }`, map[string]any{"t": made["id"]})
 	n.follow(phase+": a deleted root token", func(p *process) bool { return !isAdmin(p) })
+
+	// What the billing side says (platform §4.9, §13 item 16).
+	const plan = `mutation ($p: String!, $s: String!, $r: Boolean, $d: Boolean) { trustedUpdateProject(input: {id: $p, secret: $s, requestLimitExceeded: $r, databaseLimitExceeded: $d}) { project { id } } }`
+	says := func(query, answer string) func(*process) bool {
+		return func(p *process) bool { return strings.HasPrefix(n.answer(p, n.project, "", query), answer) }
+	}
+	create, remove := fmt.Sprintf(`mutation { createNote(%s: "x") { id } }`, name("b")), `mutation { deleteNote(id: "cnothing") { id } }`
+	set := func(r, d any) {
+		n.Helper()
+		n.must(n.control.system, plan, map[string]any{"p": n.project, "s": "a master token for tests", "r": r, "d": d})
+	}
+	set(true, nil)
+	n.follow(phase+": a request limit", says(`{ __typename }`, `{"code":1002,`))
+	set(false, true)
+	n.follow(phase+": a database limit", says(create, `{"code":1003,`))
+	n.follow(phase+": and no request limit", says(remove, `{"data":{"deleteNote":null},"errors":[{"message":"'Note' has no item`))
+	set(nil, false)
+	n.follow(phase+": no limit", says(`{ __typename }`, `{"data":`))
+	n.follow(phase+": no limit of the database", says(remove, `{"data":{"deleteNote":null}`))
 	n.Logf("%s: the slowest node followed after %v", phase, n.slowest)
 }

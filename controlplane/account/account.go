@@ -12,9 +12,10 @@
 package account
 
 import (
+	"cmp"
 	"context"
-	"crypto/subtle"
 	"errors"
+	"sync"
 	"time"
 
 	"icehouse/controlplane/mail"
@@ -42,20 +43,24 @@ type Service struct {
 	Now         func() time.Time
 
 	Passwords Passwords
-	// Mail is nil where none is sent: sign-ups count at once, and passwords can't be
-	// reset by mail.
+	// Mail sends what Write writes. It is nil where no mail is sent: sign-ups count at
+	// once, and passwords can't be reset by mail.
 	Mail *mail.Queue
 	// Links is the page that takes mailed codes, "" for none: mails have a link to it.
 	Links string
 	// SignUpClosed lets nobody sign up but by TrustedSignUp.
 	SignUpClosed bool
+
+	checking sync.Mutex // held while a master token is checked
 }
 
 // Authenticate logs the first customer in, for the one who knows the master
 // token. The first call makes that customer.
-func (s *Service) Authenticate(ctx context.Context, secret string) (store.Customer, string, error) {
-	if s.MasterToken != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(s.MasterToken)) != 1 {
-		return store.Customer{}, "", &problem.Error{Message: "invalid token for local env"}
+func (s *Service) Authenticate(ctx context.Context, secret, from string) (store.Customer, string, error) {
+	if s.MasterToken != "" {
+		if ok, err := s.isMaster(ctx, secret, from); err != nil || !ok {
+			return store.Customer{}, "", cmp.Or(err, error(&problem.Error{Message: "invalid token for local env"}))
+		}
 	}
 	customer, err := s.First(ctx)
 	if err != nil {

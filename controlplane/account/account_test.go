@@ -33,7 +33,7 @@ func TestMasterToken(t *testing.T) {
 		ok            bool
 	}{{"m", "m", true}, {"m", "", false}, {"m", "mm", false}, {"", "anything", true}, {"", "", true}} {
 		s := service(t, c.master)
-		customer, token, err := s.Authenticate(t.Context(), c.given)
+		customer, token, err := s.Authenticate(t.Context(), c.given, "here")
 		if (err == nil) != c.ok {
 			t.Fatalf("%+v: %v", c, err)
 		}
@@ -43,7 +43,7 @@ func TestMasterToken(t *testing.T) {
 			}
 			continue
 		}
-		again, _, err := s.Authenticate(t.Context(), c.given)
+		again, _, err := s.Authenticate(t.Context(), c.given, "here")
 		if err != nil || again.ID != customer.ID {
 			t.Fatal("another customer", err)
 		}

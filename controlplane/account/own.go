@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"icehouse/controlplane/mail"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
@@ -92,11 +91,7 @@ func (s *Service) confirmAddress(ctx context.Context, c Caller, address string) 
 	if err := s.slow(ctx, limit{key("mail", address), mailsPerAccount}, limit{key("mail", c.ID), mailsPerAccount}); err != nil {
 		return err
 	}
-	return s.post(func(ctx context.Context) (*mail.Message, error) {
-		code, err := s.oneTime(ctx, store.OneTime{Purpose: store.ChangeEmail, Customer: c.ID, Email: address}, mailLasts)
-		return s.write(address, "Confirm your e-mail address", "This code makes this the e-mail address of your account, while you are signed in to it. It is valid for a day.\n"+
-			"If you did not ask for it, throw this mail away: nothing happens.", code), err
-	})
+	return s.post(ctx, store.Letter{Purpose: store.ChangeEmail, Customer: c.ID, Email: address}, mailLasts)
 }
 
 // Delete forgets the caller's account; 4023 for another's. Accounts that own projects

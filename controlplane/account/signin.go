@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
 
-	"icehouse/controlplane/mail"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
@@ -85,19 +83,7 @@ func (s *Service) SignUp(ctx context.Context, email, password, name, from string
 		}
 		return s.signedIn(ctx, c)
 	}
-	return SignedIn{}, s.post(func(ctx context.Context) (*mail.Message, error) {
-		_, err := s.Store.CustomerByEmail(ctx, address)
-		if err == nil {
-			return s.write(address, "You have an account already", "Somebody wants to sign up with this e-mail address, which has an account already.\n"+
-				"If it was you: sign in, or reset your password if you forgot it.", ""), nil
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return nil, err
-		}
-		code, err := s.oneTime(ctx, store.OneTime{Purpose: store.SignUp, Email: address, Name: name, PasswordHash: hash}, mailLasts)
-		return s.write(address, "Confirm your e-mail address", "Welcome! This code confirms your e-mail address and opens your account. It is valid for a day.\n"+
-			"If you did not sign up, throw this mail away: nothing happens.", code), err
-	})
+	return SignedIn{}, s.post(ctx, store.Letter{Purpose: store.SignUp, Email: address, Name: name, PasswordHash: hash}, mailLasts)
 }
 
 // oneTime stores what a new code may do.
@@ -129,9 +115,10 @@ func (s *Service) VerifyEmail(ctx context.Context, who *Caller, code, from strin
 		return SignedIn{}, err
 	}
 	id := tenancy.NewID()
-	c, err := s.Store.Confirm(ctx, codeHash(code, ""), id, s.now())
+	c, err := s.Store.Confirm(ctx, codeHash(code, ""), id, s.now(), nil)
 	if errors.Is(err, store.ErrNotFound) && who != nil {
-		c, err = s.Store.Confirm(ctx, codeHash(code, who.ID), id, s.now())
+		c, err = s.Store.Confirm(ctx, codeHash(code, who.ID), id, s.now(), s.moved(who.Email))
+		err = s.posted(err)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -141,20 +128,19 @@ func (s *Service) VerifyEmail(ctx context.Context, who *Caller, code, from strin
 	case err != nil:
 		return SignedIn{}, err
 	case c.ID != id:
-		return SignedIn{Customer: c}, s.tellMoved(who.Email, c.Email)
+		return SignedIn{Customer: c}, nil
 	}
 	return s.signedIn(ctx, c)
 }
 
-// tellMoved tells an account's old address that it has another one.
-func (s *Service) tellMoved(old, address string) error {
-	if s.Mail == nil || old == address {
+// moved is the letter to an account's old address, that it has another one; nil where no
+// mail is sent.
+func (s *Service) moved(old string) *store.Letter {
+	if s.Mail == nil {
 		return nil
 	}
-	return s.post(func(context.Context) (*mail.Message, error) {
-		return s.write(old, "Your e-mail address was changed", "Your account has another e-mail address now, and this one no longer opens it.\n"+
-			"If that was not you, tell the operator of this installation at once.", ""), nil
-	})
+	return s.news(old, "Your e-mail address was changed", "Your account has another e-mail address now, and this one no longer opens it.\n"+
+		"If that was not you, tell the operator of this installation at once.")
 }
 
 // SignIn opens a session; 2013 for whatever is wrong.
@@ -200,18 +186,7 @@ func (s *Service) RequestReset(ctx context.Context, email, from string) error {
 	if err := s.slow(ctx, limit{key("address", from), perAddress}, limit{key("mail", address), mailsPerAccount}); err != nil {
 		return err
 	}
-	return s.post(func(ctx context.Context) (*mail.Message, error) {
-		c, err := s.Store.CustomerByEmail(ctx, address)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		code, err := s.oneTime(ctx, store.OneTime{Purpose: store.Reset, Customer: c.ID, Email: address}, resetLasts)
-		return s.write(address, "Reset your password", "This code lets you choose a new password. It is valid for an hour.\n"+
-			"If you did not ask for it, throw this mail away: your password stays.", code), err
-	})
+	return s.post(ctx, store.Letter{Purpose: store.Reset, Email: address}, resetLasts)
 }
 
 // ResetPassword sets a password for the bearer of a code and ends all sessions; 2006.
@@ -238,13 +213,11 @@ func (s *Service) ResetPassword(ctx context.Context, code, password, from string
 
 // Trusted lets systems of the operator's in, which know the master token; 4021.
 func (s *Service) Trusted(ctx context.Context, secret, from string) error {
-	if err := s.slow(ctx, limit{key("secret", from), 10 * perAddress}); err != nil {
-		return err
+	ok, err := s.isMaster(ctx, secret, from)
+	if err == nil && !ok {
+		err = problem.New(4021, "The secret is wrong")
 	}
-	if s.MasterToken == "" || subtle.ConstantTimeCompare([]byte(secret), []byte(s.MasterToken)) != 1 {
-		return problem.New(4021, "The secret is wrong")
-	}
-	return nil
+	return err
 }
 
 // TrustedSignUp makes an account for one whose address the operator has confirmed. The

@@ -113,7 +113,7 @@ func (d *Draft) migrate(text string) (*definition.Definition, definition.Problem
 	m.follow()
 	def := &definition.Definition{
 		TypesPath: d.Before.Definition.TypesPath, SDL: text, Functions: d.Functions, Permissions: d.Permissions,
-		RootTokens: d.Before.Definition.RootTokens, IDs: m.carry(d.Before.Definition.IDs), Descriptions: m.carry(d.Before.Definition.Descriptions),
+		RootTokens: d.Before.Definition.RootTokens, IDs: m.moved().IDs(), Descriptions: m.moved().Keys(d.Before.Definition.Descriptions),
 	}
 	def.Rewrite(text)
 	return def, nil
@@ -150,6 +150,10 @@ func (m *migration) keepsSystem() (problems definition.Problems) {
 type rename struct {
 	old, name string
 	relation  bool
+}
+
+func (m *migration) moved() elements.Move {
+	return elements.Move{From: m.Before, To: m.next, Diff: m.diff, Functions: m.Functions}
 }
 
 // follow lets permissions and functions follow the types.
@@ -213,42 +217,4 @@ func (m *migration) followFields(t, old *datamodel.Type) {
 		}
 		return fields
 	})
-}
-
-// carry takes what is kept by the keys of elements over to their keys now.
-func (m *migration) carry(old map[string]string) map[string]string {
-	out := map[string]string{}
-	move := func(was, now string) {
-		if text, ok := old[was]; ok {
-			out[now] = text
-		}
-	}
-	for _, t := range m.next.Model.Types {
-		was := m.diff.OldType(t)
-		if was == nil {
-			continue
-		}
-		move(elements.TypeKey(was.Name), elements.TypeKey(t.Name))
-		for _, f := range t.Fields {
-			if before := m.diff.OldField(f); before != nil {
-				move(elements.FieldKey(was.Name, before.Name), elements.FieldKey(t.Name, f.Name))
-			}
-		}
-	}
-	for _, r := range m.next.Model.Relations {
-		if was := m.diff.OldRelation(r); was != nil {
-			move(elements.RelationKey(was.Name), elements.RelationKey(r.Name))
-		}
-	}
-	for _, e := range m.next.Model.Enums {
-		was := m.next.Hints.EnumRenames[e.Name]
-		if was == "" || m.Before.Model.Enum(e.Name) != nil {
-			was = e.Name
-		}
-		move(elements.EnumKey(was), elements.EnumKey(e.Name))
-	}
-	for _, f := range m.Functions {
-		move(elements.FunctionKey(f.Name), elements.FunctionKey(f.Name))
-	}
-	return out
 }

@@ -25,6 +25,7 @@ import (
 	"icehouse/controlplane/deployment/migrationplan"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/deployment/schemadiff"
+	"icehouse/controlplane/elements"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/compiledschema"
@@ -274,10 +275,10 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	for _, w := range parsed.Warnings {
 		a.warnings = append(a.warnings, w.String())
 	}
+	diff := schemadiff.Compare(oldModel, parsed.Model, parsed.Hints)
+	def = withIDs(def, a, parsed, diff)
 	a.new = migrationplan.State{Definition: def, Model: parsed.Model, Hints: parsed.Hints}
-	a.plan = migrationplan.Make(migrationplan.Input{
-		Old: a.old, New: a.new, Diff: schemadiff.Compare(oldModel, parsed.Model, parsed.Hints), Force: r.Force, DryRun: r.DryRun,
-	})
+	a.plan = migrationplan.Make(migrationplan.Input{Old: a.old, New: a.new, Diff: diff, Force: r.Force, DryRun: r.DryRun})
 	a.problems = append(a.plan.Problems, def.Check(parsed.Model)...)
 	if len(a.problems) > 0 {
 		return a, nil
@@ -289,6 +290,18 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	a.warnings = append(a.warnings, warnings...)
 	a.exposed = exposure.Of(a.new.Model, release.Permissions)
 	return a, d.checkRows(ctx, a)
+}
+
+// withIDs lets elements keep the ids that they have in the release that serves. A file
+// says nothing of them; a draft of the console does.
+func withIDs(def *definition.Definition, a *attempt, parsed *datamodel.Parsed, diff *schemadiff.Diff) *definition.Definition {
+	if a.old == nil || def.IDs != nil {
+		return def
+	}
+	from := &elements.Snapshot{Project: a.project, Definition: a.old.Definition, Release: compiledschema.Release{Layout: a.old.Layout}, Model: a.old.Model}
+	with := *def
+	with.IDs = elements.Move{From: from, To: parsed, Diff: diff, Functions: def.Functions}.IDs()
+	return &with
 }
 
 func schemaProblems(all datamodel.Diagnostics) definition.Problems {

@@ -80,10 +80,10 @@ func (h *house) restart(s store.Store) {
 	accounts := &account.Service{Store: s, Tokens: tokens, Now: now}
 	db := database.Open(h.db)
 	databases := func(tenancy.Placement) (*database.DB, error) { return db, nil }
-	h.registry = schemaregistry.New(s, func(p tenancy.ProjectID, alias string) {
+	h.registry = schemaregistry.New(s, func(p tenancy.ProjectID) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.told = append(h.told, string(p)+" "+alias)
+		h.told = append(h.told, string(p))
 	})
 	h.deployer = &deployment.Deployer{
 		Store: s, Databases: databases, RootToken: accounts.NewRootToken, Logger: slog.New(slog.DiscardHandler), Now: now,

@@ -2,9 +2,12 @@ package mail_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +19,8 @@ import (
 
 	"icehouse/controlplane/mail"
 	"icehouse/controlplane/mail/mailtest"
+	"icehouse/controlplane/store"
+	"icehouse/controlplane/store/sqlitestore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -102,53 +107,181 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
+// box is a store with letters.
+func box(t *testing.T) *sqlitestore.Store {
+	t.Helper()
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// clock can be put forward.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// queue sends what is in a store to a server; the code of each mail is its own.
+func queue(t *testing.T, s *sqlitestore.Store, server *mailtest.Server, c *clock, log *slog.Logger) *mail.Queue {
+	t.Helper()
+	sender, err := mail.NewSMTP("smtp+plain://127.0.0.1:"+server.Port, "a@example.org", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mail.NewQueue(mail.Options{
+		Letters: s, Sender: sender, Pause: time.Millisecond, Now: c.now, Log: log,
+		Write: func(_ context.Context, l store.Letter) (*mail.Message, error) {
+			switch l.Subject {
+			case "none":
+				return nil, nil
+			case "broken":
+				return nil, errors.New("what it is about can't be read")
+			}
+			return &mail.Message{To: l.Email, Subject: l.Subject, Text: "secret " + rand.Text()}, nil
+		},
+	})
+}
+
+func post(t *testing.T, s *sqlitestore.Store, c *clock, subject string) {
+	t.Helper()
+	err := s.AddLetter(t.Context(), store.Letter{ID: rand.Text(), Email: "ada@example.org", Subject: subject, DueAt: c.now(), ExpiresAt: c.now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// none fails unless no letter waits. Nobody may send meanwhile.
+func none(t *testing.T, s *sqlitestore.Store) {
+	t.Helper()
+	if l, err := s.TakeLetter(t.Context(), time.Now().Add(100*time.Hour), time.Second); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("%q is left: %v", l.Subject, err)
+	}
+}
+
+// logs waits until a line comes that has all of some words.
+type logs struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logs) wait(t *testing.T, words string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(l.String(), words); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%q is not in the log:\n%s", words, l)
+		}
+	}
+}
+
+func (l *logs) log() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// TestQueue tries again what failed for now, gives up what is refused for good, and
+// forgets what is done.
 func TestQueue(t *testing.T) {
-	server := mailtest.Start(t, false, true)
+	server, s, c, lines := mailtest.Start(t, false, true), box(t), new(clock), new(logs)
 	var tries atomic.Int64
 	server.Fail = func() error {
-		if tries.Add(1) < 3 {
+		if tries.Add(1) < 6 {
 			return &smtp.SMTPError{Code: 451, Message: "later"}
 		}
 		return nil
 	}
-	s, err := mail.NewSMTP("smtp+plain://127.0.0.1:"+server.Port, "a@example.org", nil)
-	if err != nil {
-		t.Fatal(err)
+	q := queue(t, s, server, c, lines.log())
+	for _, subject := range []string{"none", "Hello"} {
+		post(t, s, c, subject)
 	}
-	q := mail.NewQueue(s, time.Millisecond, slog.New(slog.DiscardHandler))
-	for _, job := range []mail.Job{
-		func(context.Context) (*mail.Message, error) { return nil, nil },
-		func(context.Context) (*mail.Message, error) { return nil, errors.New("the store is away") },
-		func(context.Context) (*mail.Message, error) { return &letter, nil },
-	} {
-		if err := q.Add(job); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := server.Next(t); got.To != letter.To || tries.Load() != 3 {
+	q.Wake()
+	if got := server.Next(t); got.To != letter.To || got.Subject != "Hello" || tries.Load() != 6 {
 		t.Fatal(got, tries.Load())
 	}
-
-	// With all workers held and the queue full, another is refused.
-	release := make(chan struct{})
-	var once sync.Once
-	defer once.Do(func() { close(release) })
-	hold := func(context.Context) (*mail.Message, error) { <-release; return nil, nil }
-	full := false
-	for range 2000 {
-		if err := q.Add(hold); errors.Is(err, mail.ErrFull) {
-			full = true
-			break
-		}
-	}
-	if !full {
-		t.Error("the queue has no end")
-	}
-	once.Do(func() { close(release) })
 	if err := q.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Add(hold); !errors.Is(err, mail.ErrFull) {
-		t.Error("a closed queue takes mails")
+	none(t, s)
+
+	server.Fail = func() error { return &smtp.SMTPError{Code: 550, Message: "there is no such mailbox"} }
+	q = queue(t, s, server, c, lines.log())
+	post(t, s, c, "Refused")
+	q.Wake()
+	lines.wait(t, "a mail is given up")
+	_ = q.Close()
+	none(t, s)
+	if strings.Contains(lines.String(), "secret") {
+		t.Errorf("secrets are in the log:\n%s", lines)
 	}
+}
+
+// TestLettersOutliveTheirProcess: while the server is away they wait, and the next
+// process sends them, each once, unless nobody wants it any more.
+func TestLettersOutliveTheirProcess(t *testing.T) {
+	server, s, c, lines := mailtest.Start(t, false, true), box(t), new(clock), new(logs)
+	server.Fail = func() error { return &smtp.SMTPError{Code: 421, Message: "away"} }
+	first := queue(t, s, server, c, lines.log())
+	post(t, s, c, "Hello")
+	post(t, s, c, "broken")
+	first.Wake()
+	lines.wait(t, "away")
+	lines.wait(t, "can't be read")
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !server.None() {
+		t.Fatal("it was sent")
+	}
+
+	server.Fail = nil
+	c.ahead.Store(int64(30 * time.Minute)) // the pauses are over
+	second, third := queue(t, s, server, c, lines.log()), queue(t, s, server, c, lines.log())
+	if got := server.Next(t); got.Subject != "Hello" {
+		t.Fatalf("%+v", got)
+	}
+	c.ahead.Store(int64(2 * time.Hour))
+	lines.wait(t, "its time is over")
+	if err := errors.Join(second.Close(), third.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !server.None() {
+		t.Error("it was sent twice")
+	}
+	none(t, s)
+}
+
+// TestEachLetterOnce: of several processes one sends a letter.
+func TestEachLetterOnce(t *testing.T) {
+	server, s, c := mailtest.Start(t, false, true), box(t), new(clock)
+	const letters = 50
+	for i := range letters {
+		post(t, s, c, strconv.Itoa(i))
+	}
+	var queues []*mail.Queue
+	for range 3 {
+		queues = append(queues, queue(t, s, server, c, slog.New(slog.DiscardHandler)))
+	}
+	seen := map[string]bool{}
+	for range letters {
+		seen[server.Next(t).Subject] = true
+	}
+	for _, q := range queues {
+		if err := q.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != letters || !server.None() {
+		t.Errorf("%d letters of %d, and others twice: %v", len(seen), letters, !server.None())
+	}
+	none(t, s)
 }

@@ -92,7 +92,22 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 		return fmt.Errorf("send mail: %w", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, message); err != nil {
-		return fmt.Errorf("send mail: %w", err)
+		return fmt.Errorf("send mail: %w", refused(err))
 	}
 	return nil
+}
+
+// refused marks errors that another attempt would meet, too: there is no such mailbox,
+// or this text is not wanted. What a server has against us may be mended.
+func refused(err error) error {
+	var failed *gomail.SendError
+	if !errors.As(err, &failed) || failed.IsTemp() || failed.ErrorCode() < 500 {
+		return err
+	}
+	switch failed.Reason {
+	case gomail.ErrSMTPRcptTo, gomail.ErrSMTPData, gomail.ErrSMTPDataClose:
+		return errors.Join(ErrRefused, err)
+	default:
+		return err
+	}
 }

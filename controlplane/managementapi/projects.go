@@ -62,12 +62,15 @@ func (r resolvers) projects() {
 			}
 			return p.Alias
 		}),
-		"version":         value(func(p *projectNode) any { return p.version() }),
-		"region":          value(func(p *projectNode) any { return p.Region }),
-		"isEjected":       value(func(p *projectNode) any { return p.Ejected }),
-		"allowMutations":  value(func(p *projectNode) any { return p.AllowMutations }),
-		"projectDatabase": value(func(p *projectNode) any { return databaseNode{p} }),
-		"schema":          modelText(func(m *datamodel.DataModel) *datamodel.DataModel { return m }),
+		"version":                 value(func(p *projectNode) any { return p.version() }),
+		"region":                  value(func(p *projectNode) any { return p.Region }),
+		"isEjected":               value(func(p *projectNode) any { return p.Ejected }),
+		"allowMutations":          value(func(p *projectNode) any { return p.AllowMutations }),
+		"requestLimitExceeded":    value(func(p *projectNode) any { return p.Exceeded.Requests }),
+		"databaseLimitExceeded":   value(func(p *projectNode) any { return p.Exceeded.Database }),
+		"invocationLimitExceeded": value(func(p *projectNode) any { return p.Exceeded.Invocations }),
+		"projectDatabase":         value(func(p *projectNode) any { return databaseNode{p} }),
+		"schema":                  modelText(func(m *datamodel.DataModel) *datamodel.DataModel { return m }),
 		"typeSchema": modelText(func(m *datamodel.DataModel) *datamodel.DataModel {
 			return &datamodel.DataModel{Types: m.Types, Relations: m.Relations}
 		}),

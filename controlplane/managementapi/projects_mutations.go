@@ -37,7 +37,7 @@ func (a *API) projectMutations(m mutations) {
 }
 
 func (a *API) authenticateCustomer(ctx context.Context, in input) (payload, error) {
-	c, token, err := a.Accounts.Authenticate(ctx, in.text("auth0IdToken"))
+	c, token, err := a.Accounts.Authenticate(ctx, in.text("auth0IdToken"), from(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +255,13 @@ func (a *API) resetData(ctx context.Context, in input) (payload, error) {
 }
 
 // resetSchema removes what the console's users made: all types but the system's, with
-// their data, and all enums and functions (platform §3.8).
+// their data, and all enums and functions; and the nodes of the types that stay
+// (platform §3.8). Who was refused the first half has lost nothing, and who was refused
+// the second asks again.
 func (a *API) resetSchema(ctx context.Context, in input) (payload, error) {
 	at, err := a.edit(ctx, in.text("projectId"), func(d *console.Draft) error { return d.Reset() })
+	if err == nil {
+		_, err = a.resetData(ctx, in)
+	}
 	return at.answer(err, nil)
 }

@@ -138,7 +138,10 @@ func (a *API) changeProject(ctx context.Context, c store.Customer, p store.Proje
 		return nil, noWebhooks()
 	}
 	changed, err := a.Projects.Update(ctx, p, store.ProjectChange{Name: optional[string](in, "name"), Alias: optional[string](in, "alias"),
-		AllowQueries: optional[bool](in, "allowQueries"), AllowMutations: optional[bool](in, "allowMutations")})
+		AllowQueries: optional[bool](in, "allowQueries"), AllowMutations: optional[bool](in, "allowMutations"),
+		// Of these two inputs only the trusted one has them.
+		Exceeded: store.ExceededChange{Requests: optional[bool](in, "requestLimitExceeded"), Database: optional[bool](in, "databaseLimitExceeded"),
+			Invocations: optional[bool](in, "invocationLimitExceeded")}})
 	if err != nil {
 		return nil, err
 	}

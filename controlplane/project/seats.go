@@ -7,7 +7,6 @@ import (
 	"icehouse/controlplane/account"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
-	"icehouse/tenancy"
 )
 
 // Members lists who works on a project, and who is invited to.
@@ -25,16 +24,14 @@ func (s *Service) Invite(ctx context.Context, by store.Customer, p store.Project
 	if err := s.Accounts.SlowInvitations(ctx, by); err != nil {
 		return store.Member{}, err
 	}
-	m, err := s.Store.Invite(ctx, p.ID, address, tenancy.NewID(), s.now())
+	m, err := s.Accounts.Invite(ctx, by, p, address)
 	switch {
 	case errors.Is(err, store.ErrNameTaken):
 		return store.Member{}, problem.New(2037, "'%s' has a project with the name '%s' already", address, p.Name)
 	case errors.Is(err, store.ErrNotFound):
 		return store.Member{}, problem.NoService(string(p.ID))
-	case err != nil:
-		return store.Member{}, err
 	}
-	return m, s.Accounts.TellInvited(ctx, by, p, m)
+	return m, err
 }
 
 // RemoveMember takes a seat or an invitation back; 4027 when there is none. The owner

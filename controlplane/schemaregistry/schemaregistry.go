@@ -3,7 +3,7 @@
 // In: publications from migrationrun, withdrawals and changes from project. Out: what the
 // data plane asks for: a project behind an id or alias (directory.Source) and
 // the payload of a release. Whoever must know of a change is told after it is
-// stored: OnChange gets the id and alias under which the project was known.
+// stored: onChange gets its id.
 package schemaregistry
 
 import (
@@ -19,15 +19,15 @@ import (
 // Registry publishes and finds releases.
 type Registry struct {
 	store    store.Store
-	onChange func(project tenancy.ProjectID, alias string)
+	onChange func(tenancy.ProjectID)
 }
 
 var _ directory.Source = (*Registry)(nil)
 
 // New makes a registry. onChange may be nil.
-func New(s store.Store, onChange func(project tenancy.ProjectID, alias string)) *Registry {
+func New(s store.Store, onChange func(tenancy.ProjectID)) *Registry {
 	if onChange == nil {
-		onChange = func(tenancy.ProjectID, string) {}
+		onChange = func(tenancy.ProjectID) {}
 	}
 	return &Registry{store: s, onChange: onChange}
 }
@@ -36,19 +36,19 @@ func New(s store.Store, onChange func(project tenancy.ProjectID, alias string)) 
 func (r *Registry) Publish(ctx context.Context, project store.Project, p store.Publication) error {
 	err := r.store.Publish(ctx, p)
 	// An answer that was lost may have been a yes.
-	r.onChange(project.ID, project.Alias)
+	r.onChange(project.ID)
 	return err
 }
 
 // Withdraw takes a project out of service, then tells of it. It may be repeated.
 func (r *Registry) Withdraw(ctx context.Context, project store.Project, at time.Time) error {
 	err := r.store.Withdraw(ctx, project.ID, at)
-	r.onChange(project.ID, project.Alias)
+	r.onChange(project.ID)
 	return err
 }
 
 // Changed tells that a project lets others in than before: its root tokens changed.
-func (r *Registry) Changed(project store.Project) { r.onChange(project.ID, project.Alias) }
+func (r *Registry) Changed(project store.Project) { r.onChange(project.ID) }
 
 // FindProject implements directory.Source: a project without a release is not
 // there yet, or no longer.
@@ -62,7 +62,7 @@ func (r *Registry) FindProject(ctx context.Context, idOrAlias string) (directory
 	}
 	return directory.Entry{
 		Project: p.ID, Alias: p.Alias, Placement: p.Placement, Release: p.Release,
-		QueriesLocked: !p.AllowQueries, MutationsLocked: !p.AllowMutations,
+		QueriesLocked: !p.AllowQueries, MutationsLocked: !p.AllowMutations, Exceeded: p.Exceeded,
 	}, nil
 }
 

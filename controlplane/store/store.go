@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
 	"icehouse/tenancy/meter"
 )
 
@@ -57,6 +58,7 @@ type Project struct {
 	Release        int64
 	AllowQueries   bool
 	AllowMutations bool
+	Exceeded       directory.Exceeded // limits of its plan
 	Ejected        bool
 	Withdrawn      bool // being deleted
 	CreatedAt      time.Time

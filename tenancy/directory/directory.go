@@ -43,6 +43,15 @@ type Entry struct {
 
 	QueriesLocked   bool // queries are refused with 1002 (data-api §10.1)
 	MutationsLocked bool // mutations are refused with 1003
+	Exceeded        Exceeded
+}
+
+// Exceeded are the limits of its plan that a project has gone over, as the billing side
+// says (platform §4.9).
+type Exceeded struct {
+	Requests    bool // everything is refused
+	Database    bool // mutations are refused that do more than delete nodes
+	Invocations bool // functions are not invoked
 }
 
 // Scope is the tenant's key for connectors.

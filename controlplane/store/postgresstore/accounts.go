@@ -86,7 +86,7 @@ func updateCustomer(ctx context.Context, q *queries.Queries, id string, name, em
 		return customer(row), found(err)
 	}
 	// What was mailed to the old address does not count any more.
-	if err := q.RemoveOneTimesOf(ctx, &id); err != nil {
+	if err := forgetMailed(ctx, q, id); err != nil {
 		return store.Customer{}, err
 	}
 	return customer(row), accept(ctx, q, row)
@@ -109,7 +109,15 @@ func setPassword(ctx context.Context, q *queries.Queries, id, hash, keepSession 
 	if err := q.RemoveSessionsBut(ctx, queries.RemoveSessionsButParams{CustomerID: id, But: keepSession}); err != nil {
 		return store.Customer{}, err
 	}
-	return customer(row), q.RemoveOneTimesOf(ctx, &id)
+	return customer(row), forgetMailed(ctx, q, id)
+}
+
+// forgetMailed forgets an account's mailed secrets, and those that are still to be mailed.
+func forgetMailed(ctx context.Context, q *queries.Queries, customer string) error {
+	if err := q.RemoveOneTimesOf(ctx, &customer); err != nil {
+		return err
+	}
+	return q.RemoveLettersOf(ctx, &customer)
 }
 
 // RemoveCustomer implements store.Store.
@@ -133,7 +141,7 @@ func (s *Store) AddOneTime(ctx context.Context, o store.OneTime) error {
 }
 
 // Confirm implements store.Store.
-func (s *Store) Confirm(ctx context.Context, hash, newID string, at time.Time) (c store.Customer, err error) {
+func (s *Store) Confirm(ctx context.Context, hash, newID string, at time.Time, tell *store.Letter) (c store.Customer, err error) {
 	var refused error
 	err = s.transact(ctx, func(q *queries.Queries) error {
 		o, err := q.TakeOneTime(ctx, queries.TakeOneTimeParams{Hash: hash, Now: at})
@@ -145,6 +153,9 @@ func (s *Store) Confirm(ctx context.Context, hash, newID string, at time.Time) (
 			c, err = addCustomer(ctx, q, store.Customer{ID: newID, Name: o.Name, Email: o.Email, Source: "HOMEPAGE", PasswordHash: o.PasswordHash, CreatedAt: at})
 		case store.ChangeEmail:
 			c, err = updateCustomer(ctx, q, text(o.CustomerID), nil, &o.Email, at)
+			if err == nil {
+				err = addLetter(ctx, q, tell)
+			}
 		default:
 			return store.ErrNotFound // and the secret stays: it is for something else
 		}
@@ -207,6 +218,15 @@ func (s *Store) RemoveSessions(ctx context.Context, customer, but string) error 
 func (s *Store) Attempt(ctx context.Context, key string, now time.Time, window time.Duration) (int, time.Time, error) {
 	row, err := s.read().CountAttempt(ctx, queries.CountAttemptParams{Key: key, Now: now, EndsAt: now.Add(window)})
 	return int(row.Count), row.EndsAt.UTC(), err
+}
+
+// Attempts implements store.Store.
+func (s *Store) Attempts(ctx context.Context, key string, now time.Time) (int, time.Time, error) {
+	row, err := s.read().CountedAttempts(ctx, queries.CountedAttemptsParams{Key: key, Now: now})
+	if err = found(err); err != nil {
+		return 0, time.Time{}, when(!errors.Is(err, store.ErrNotFound), err)
+	}
+	return int(row.Count), row.EndsAt.UTC(), nil
 }
 
 // ForgetAttempts implements store.Store.

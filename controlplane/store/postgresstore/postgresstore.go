@@ -24,6 +24,7 @@ import (
 	"icehouse/controlplane/store/postgresstore/queries"
 	"icehouse/migrations"
 	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
 )
 
 // Store is a store.Store in a PostgreSQL database.
@@ -132,6 +133,7 @@ func project(p queries.Project) store.Project {
 	return store.Project{ID: tenancy.ProjectID(p.ID), Name: p.Name, Alias: text(p.Alias), Owner: p.OwnerID,
 		Placement: tenancy.Placement(p.Placement), Region: p.Region, Release: p.Release,
 		AllowQueries: p.AllowQueries, AllowMutations: p.AllowMutations, Ejected: p.IsEjected,
+		Exceeded:  directory.Exceeded{Requests: p.RequestLimitExceeded, Database: p.DatabaseLimitExceeded, Invocations: p.InvocationLimitExceeded},
 		Withdrawn: p.DeletedAt != nil, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC()}
 }
 

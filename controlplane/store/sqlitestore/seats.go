@@ -43,13 +43,15 @@ func member(ctx context.Context, q *queries.Queries, project tenancy.ProjectID, 
 }
 
 // Invite implements store.Store.
-func (s *Store) Invite(ctx context.Context, project tenancy.ProjectID, email, id string, at time.Time) (m store.Member, err error) {
+func (s *Store) Invite(ctx context.Context, project tenancy.ProjectID, email, id string, at time.Time, tell func(store.Member) *store.Letter) (m store.Member, err error) {
 	err = s.transact(ctx, func(q *queries.Queries) error {
 		p, err := q.LockProject(ctx, string(project))
 		if err != nil {
 			return found(err)
 		}
-		if m, err = member(ctx, q, project, email); !errors.Is(err, store.ErrNotFound) {
+		if m, err = member(ctx, q, project, email); err == nil {
+			return addLetter(ctx, q, letter(tell, m))
+		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		c, err := q.CustomerByEmail(ctx, email)
@@ -66,8 +68,10 @@ func (s *Store) Invite(ctx context.Context, project tenancy.ProjectID, email, id
 		if err != nil {
 			return err
 		}
-		m, err = member(ctx, q, project, email)
-		return err
+		if m, err = member(ctx, q, project, email); err != nil {
+			return err
+		}
+		return addLetter(ctx, q, letter(tell, m))
 	})
 	return m, err
 }
@@ -135,8 +139,10 @@ func (s *Store) ChangeProject(ctx context.Context, id tenancy.ProjectID, c store
 		if c.AllowMutations != nil {
 			p.AllowMutations = *c.AllowMutations
 		}
+		exceeded := c.Exceeded.Over(project(p).Exceeded)
 		row, err := q.ChangeProject(ctx, queries.ChangeProjectParams{ID: p.ID, Name: p.Name, Alias: p.Alias, AllowQueries: p.AllowQueries,
-			AllowMutations: p.AllowMutations, UpdatedAt: millis(at)})
+			AllowMutations: p.AllowMutations, RequestLimitExceeded: exceeded.Requests, DatabaseLimitExceeded: exceeded.Database,
+			InvocationLimitExceeded: exceeded.Invocations, UpdatedAt: millis(at)})
 		changed = project(row)
 		return err
 	})

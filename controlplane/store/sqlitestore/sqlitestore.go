@@ -21,6 +21,7 @@ import (
 	"icehouse/controlplane/store/sqlitestore/queries"
 	"icehouse/migrations"
 	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
 )
 
 // Store is a store.Store in a file.
@@ -122,6 +123,7 @@ func project(p queries.Project) store.Project {
 	return store.Project{ID: tenancy.ProjectID(p.ID), Name: p.Name, Alias: text(p.Alias), Owner: p.OwnerID,
 		Placement: tenancy.Placement(p.Placement), Region: p.Region, Release: p.Release,
 		AllowQueries: p.AllowQueries, AllowMutations: p.AllowMutations, Ejected: p.IsEjected,
+		Exceeded:  directory.Exceeded{Requests: p.RequestLimitExceeded, Database: p.DatabaseLimitExceeded, Invocations: p.InvocationLimitExceeded},
 		Withdrawn: p.DeletedAt != nil, CreatedAt: fromMillis(p.CreatedAt), UpdatedAt: fromMillis(p.UpdatedAt)}
 }
 

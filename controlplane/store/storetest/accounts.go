@@ -7,6 +7,7 @@ import (
 
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
 )
 
 func (f *fixture) account(email string) store.Customer {
@@ -49,7 +50,7 @@ func accounts(t *testing.T, f *fixture) {
 
 	p := f.project(bob.ID, "a", "")
 	f.is(f.RemoveCustomer(ctx, bob.ID), store.ErrOwns)
-	_, err = f.Invite(ctx, p.ID, carol.Email, tenancy.NewID(), at)
+	_, err = f.Invite(ctx, p.ID, carol.Email, tenancy.NewID(), at, nil)
 	f.must(err)
 	s := f.session(carol.ID, time.Time{})
 	f.must(f.RemoveCustomer(ctx, carol.ID))
@@ -100,7 +101,7 @@ func passwords(t *testing.T, f *fixture) {
 	f.must(f.AddOneTime(ctx, reset))
 	_, err = f.ResetPassword(ctx, "r", "h3", at.Add(time.Hour))
 	f.is(err, store.ErrNotFound) // too late
-	_, err = f.Confirm(ctx, "r", "cx", at)
+	_, err = f.Confirm(ctx, "r", "cx", at, nil)
 	f.is(err, store.ErrNotFound) // not for this
 	changed, err = f.ResetPassword(ctx, "r", "h3", at)
 	f.must(err)
@@ -118,21 +119,21 @@ func passwords(t *testing.T, f *fixture) {
 func confirmations(t *testing.T, f *fixture) {
 	ctx, owner := t.Context(), f.customer()
 	p := f.project(owner.ID, "a", "")
-	invited, err := f.Invite(ctx, p.ID, "bob@example.org", tenancy.NewID(), at)
+	invited, err := f.Invite(ctx, p.ID, "bob@example.org", tenancy.NewID(), at, nil)
 	f.must(err)
 	signUp := func(hash string) {
 		f.must(f.AddOneTime(ctx, store.OneTime{Hash: hash, Purpose: store.SignUp, Email: "bob@example.org", Name: "Bob", PasswordHash: "h", ExpiresAt: at.Add(time.Hour)}))
 	}
 	signUp("one")
 	signUp("two")
-	_, err = f.Confirm(ctx, "three", "cbob", at)
+	_, err = f.Confirm(ctx, "three", "cbob", at, nil)
 	f.is(err, store.ErrNotFound)
-	bob, err := f.Confirm(ctx, "one", "cbob", at)
+	bob, err := f.Confirm(ctx, "one", "cbob", at, nil)
 	f.must(err)
 	f.same(bob, store.Customer{ID: "cbob", Name: "Bob", Email: "bob@example.org", Source: "HOMEPAGE", PasswordHash: "h", CreatedAt: at, UpdatedAt: at})
-	_, err = f.Confirm(ctx, "two", "cother", at)
+	_, err = f.Confirm(ctx, "two", "cother", at, nil)
 	f.is(err, store.ErrEmailTaken)
-	_, err = f.Confirm(ctx, "two", "cother", at)
+	_, err = f.Confirm(ctx, "two", "cother", at, nil)
 	f.is(err, store.ErrNotFound)
 	seat, err := f.Seat(ctx, p.ID, bob.ID)
 	f.must(err)
@@ -141,7 +142,7 @@ func confirmations(t *testing.T, f *fixture) {
 	f.must(f.AddOneTime(ctx, store.OneTime{Hash: "mail", Purpose: store.ChangeEmail, Customer: bob.ID, Email: "new@example.org", ExpiresAt: at.Add(time.Hour)}))
 	_, err = f.ResetPassword(ctx, "mail", "x", at)
 	f.is(err, store.ErrNotFound)
-	bob, err = f.Confirm(ctx, "mail", "", at)
+	bob, err = f.Confirm(ctx, "mail", "", at, nil)
 	f.must(err)
 	f.same(bob.ID+bob.Email, "cbobnew@example.org")
 }
@@ -221,16 +222,16 @@ func attempts(t *testing.T, f *fixture) {
 func seats(t *testing.T, f *fixture) {
 	ctx, owner, bob := t.Context(), f.customer(), f.account("bob@example.org")
 	p, other := f.project(owner.ID, "a", "alias"), f.project(owner.ID, "b", "")
-	joined, err := f.Invite(ctx, p.ID, bob.Email, "cseat", at.Add(time.Second))
+	joined, err := f.Invite(ctx, p.ID, bob.Email, "cseat", at.Add(time.Second), nil)
 	f.must(err)
 	f.same(joined, store.Member{Email: bob.Email, Name: "Bob", Seat: store.Seat{ID: "cseat", Project: p.ID, Customer: bob.ID, Status: store.Joined, CreatedAt: at.Add(time.Second)}})
-	again, err := f.Invite(ctx, p.ID, bob.Email, "cother", at)
+	again, err := f.Invite(ctx, p.ID, bob.Email, "cother", at, nil)
 	f.must(err)
 	f.same(again, joined)
-	pending, err := f.Invite(ctx, p.ID, "new@example.org", "cinvite", at.Add(2*time.Second))
+	pending, err := f.Invite(ctx, p.ID, "new@example.org", "cinvite", at.Add(2*time.Second), nil)
 	f.must(err)
 	f.same(pending, store.Member{Email: "new@example.org", Seat: store.Seat{ID: "cinvite", Project: p.ID, Status: store.Invited, CreatedAt: at.Add(2 * time.Second)}})
-	_, err = f.Invite(ctx, "cnowhere", bob.Email, "cx", at)
+	_, err = f.Invite(ctx, "cnowhere", bob.Email, "cx", at, nil)
 	f.is(err, store.ErrNotFound)
 
 	for _, m := range []store.Member{joined, pending} {
@@ -250,7 +251,7 @@ func seats(t *testing.T, f *fixture) {
 	f.same(len(members), 1)
 
 	f.project(bob.ID, "b", "")
-	_, err = f.Invite(ctx, other.ID, bob.Email, "cx", at)
+	_, err = f.Invite(ctx, other.ID, bob.Email, "cx", at, nil)
 	f.is(err, store.ErrNameTaken)
 
 	_, err = f.RemoveMember(ctx, p.ID, owner.Email)
@@ -273,7 +274,7 @@ func ownership(t *testing.T, f *fixture) {
 	ctx, owner, bob := t.Context(), f.customer(), f.account("bob@example.org")
 	p := f.project(owner.ID, "a", "")
 	f.is(f.TransferOwnership(ctx, p.ID, owner.ID, bob.ID, at), store.ErrNotFound)
-	_, err := f.Invite(ctx, p.ID, bob.Email, "cseat", at)
+	_, err := f.Invite(ctx, p.ID, bob.Email, "cseat", at, nil)
 	f.must(err)
 	f.is(f.TransferOwnership(ctx, p.ID, bob.ID, bob.ID, at), store.ErrOwner)
 	f.must(f.TransferOwnership(ctx, p.ID, owner.ID, bob.ID, at))
@@ -312,7 +313,13 @@ func changeProject(t *testing.T, f *fixture) {
 	f.same(p.Name+p.Alias, "calias")
 	f.same([]bool{p.AllowQueries, p.AllowMutations}, []bool{false, true})
 	f.same(p.UpdatedAt, at.Add(time.Hour))
+	yes := true
+	f.same(p.Exceeded, directory.Exceeded{})
+	f.must(change(store.ProjectChange{Exceeded: store.ExceededChange{Requests: &yes, Invocations: &yes}}))
+	f.must(change(store.ProjectChange{Exceeded: store.ExceededChange{Requests: &no, Database: &yes}}))
+	f.same(p.Exceeded, directory.Exceeded{Database: true, Invocations: true})
 	f.must(change(store.ProjectChange{Alias: text(""), AllowMutations: &no}))
+	f.same(p.Exceeded, directory.Exceeded{Database: true, Invocations: true})
 	f.same(p.Alias, "")
 	f.must(change(store.ProjectChange{Alias: text("alias")}))
 	f.must(change(store.ProjectChange{Alias: text("alias"), Name: text("c")}))

@@ -46,6 +46,8 @@ func Suite(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Passwords", passwords},
 		{"Confirmations", confirmations},
 		{"OneUseForManyCallers", oneUseForManyCallers},
+		{"Letters", letters},
+		{"OneSenderForALetter", oneSenderForALetter},
 		{"Sessions", sessions},
 		{"Attempts", attempts},
 		{"Seats", seats},

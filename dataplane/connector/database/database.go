@@ -59,7 +59,8 @@ func (db *DB) Batch(ctx context.Context, scope isolation.Scope, statements []Sta
 }
 
 // Transact runs do in one transaction: for writes that must look before they
-// go on. An error from do, or a panic, rolls back.
+// go on. An error from do, or a panic, rolls back. do runs again, in another
+// transaction, when its connection is lost and nothing was kept.
 func (db *DB) Transact(ctx context.Context, scope isolation.Scope, do func(Tx) error) error {
 	if err := scope.Valid(); err != nil {
 		return err

@@ -46,7 +46,7 @@ func copyPart(ctx context.Context, from, to *Project, kind string, at cursor, li
 		return at, fault.Internal(err)
 	}
 	document := fmt.Appendf(nil, `{"valueType":%q,"values":%s}`, kind, got.Out.JSONElements)
-	answer, err := to.Import(ctx, document, now)
+	answer, err := to.Import(ctx, document, now, new(Progress))
 	if err != nil {
 		return at, err
 	}

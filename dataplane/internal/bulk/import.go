@@ -25,13 +25,17 @@ import (
 //
 // The error stands for the whole request, and nothing is stored then: ErrNotJSON,
 // or a *fault.Fault with 1001, 4012 or 4014. The context's error, and unexpected
-// ones, end the work where it is: what was stored stays.
-func (p *Project) Import(ctx context.Context, body []byte, now time.Time) ([]byte, error) {
+// ones, end the work where it is: what was stored stays. from says how far it came;
+// an import goes on there, also with the tables of a newer release.
+func (p *Project) Import(ctx context.Context, body []byte, now time.Time, from *Progress) ([]byte, error) {
 	doc, err := readDocument(body)
 	if err != nil {
 		return nil, err
 	}
-	im := &importer{Project: p, known: p.knownIDs()}
+	if from.stored == nil {
+		from.stored = map[int]bool{}
+	}
+	im := &importer{Project: p, known: p.knownIDs(), from: from}
 	var into loader
 	switch doc.valueType {
 	case "nodes":
@@ -51,6 +55,24 @@ func (p *Project) Import(ctx context.Context, body []byte, now time.Time) ([]byt
 	return json.Marshal(im.problems)
 }
 
+// Progress is how far an import came. Its zero value is the beginning.
+type Progress struct {
+	done     int // elements that need not be looked at again
+	problems []problem
+	stored   map[int]bool // nodes behind done, by their places
+	torn     bool         // something else behind done is stored
+}
+
+// Continues says that an import that failed can go on: it met the tables of a release
+// that came meanwhile.
+func (f *Progress) Continues(err error) bool { return !f.torn && OutOfDate(err) }
+
+// OutOfDate says that tables are not those of the project's layout any more.
+func OutOfDate(err error) bool {
+	var e *database.Error
+	return errors.As(err, &e) && e.Kind == database.OutOfDate
+}
+
 // loader imports the elements of one valueType.
 type loader interface {
 	// check returns what an element makes wrong with the whole request.
@@ -66,6 +88,14 @@ type importer struct {
 	*Project
 	known    dialect.Statement
 	problems []problem
+	from     *Progress
+}
+
+// write runs statements that store edges or values of lists.
+func (im *importer) write(ctx context.Context, statements []database.Statement) error {
+	_, err := im.batch(ctx, statements)
+	im.from.torn = im.from.torn || err == nil
+	return err
 }
 
 // problem is what was wrong with one element.
@@ -78,11 +108,26 @@ func (im *importer) report(index int, message string) {
 	im.problems = append(im.problems, problem{index, message})
 }
 
-// load makes batches of elements and writes them.
+// load makes batches of elements and writes them, from where an import was on.
 func (im *importer) load(ctx context.Context, values jsontext.Value, into loader) error {
-	im.problems = []problem{} // an answer is always a list
+	from := im.from
+	im.problems = append([]problem{}, from.problems...) // an answer is always a list
 	rows, bytes := 0, 0
+	flush := func(done int) error {
+		rows, bytes = 0, 0
+		if err := into.flush(ctx); err != nil {
+			return err
+		}
+		from.done, from.problems, from.torn = done, slices.Clone(im.problems), false
+		clear(from.stored)
+		return nil
+	}
+	last := 0
 	err := items(values, func(i int, element jsontext.Value) error {
+		if i < from.done {
+			return nil
+		}
+		last = i + 1
 		err := into.add(i, element)
 		var refused *refusal
 		if errors.As(err, &refused) {
@@ -95,11 +140,10 @@ func (im *importer) load(ctx context.Context, values jsontext.Value, into loader
 		if rows < batchRows && bytes < batchBytes {
 			return nil
 		}
-		rows, bytes = 0, 0
-		return into.flush(ctx)
+		return flush(i + 1)
 	})
 	if err == nil && rows > 0 {
-		err = into.flush(ctx)
+		err = flush(last)
 	}
 	return err
 }

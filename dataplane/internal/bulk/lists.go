@@ -98,8 +98,7 @@ func (l *lists) flush(ctx context.Context) error {
 	if len(writes) == 0 {
 		return nil
 	}
-	_, err = l.importer.batch(ctx, writes)
-	return err
+	return l.importer.write(ctx, writes)
 }
 
 func (l *lists) append(f *datamodel.Field) dialect.Statement {

@@ -180,7 +180,10 @@ func (n *nodes) flush(ctx context.Context) error {
 	}
 	byType := make([][]node, len(n.tables))
 	for _, row := range batch {
-		if taken[row.id] != nil {
+		switch {
+		case n.from.stored[row.index]:
+			continue
+		case taken[row.id] != nil:
 			n.report(row.index, idTaken(row.id))
 			continue
 		}
@@ -318,5 +321,10 @@ func (n *nodes) insert(ctx context.Context, rows []node) error {
 		args = append(args, "[]")
 	}
 	_, err := n.importer.batch(ctx, []database.Statement{{Statement: nt.insert, Args: args}})
+	if err == nil {
+		for _, row := range rows {
+			n.from.stored[row.index] = true
+		}
+	}
 	return err
 }

@@ -349,6 +349,5 @@ func (r *relations) write(ctx context.Context, edges []edge) error {
 		}
 		writes = append(writes, database.Statement{Statement: g.store.write, Args: []any{from[g], g.to}})
 	}
-	_, err := r.importer.batch(ctx, writes)
-	return err
+	return r.importer.write(ctx, writes)
 }

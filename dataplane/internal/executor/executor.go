@@ -311,7 +311,9 @@ func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 	}
 	var value []byte
 	var errs []response.Error
+	isThere := r.isThere
 	err = r.DB.Transact(r.ctx, r.Scope, func(tx database.Tx) error {
+		r.isThere = isThere // one that is lost has found nobody
 		found, err := r.send([]database.Statement{probe}, func(statements []database.Statement) ([][]byte, error) {
 			return tx.Batch(r.ctx, statements)
 		})

@@ -10,12 +10,14 @@ import (
 	"fmt"
 )
 
-// Codes of the data API (data-api §10). Zero is an unexpected failure.
+// Codes of the data API (data-api §10). Zero is an unexpected failure. The contract has
+// no rate limit, and leaves room for one (data-api §5.4): TooManyRequests is ours.
 const (
 	TookTooLong        = 1000
 	InputUnparsable    = 1001
 	QueriesLocked      = 1002
 	MutationsLocked    = 1003
+	TooManyRequests    = 1004
 	TooManyNodes       = 2041
 	BadArguments       = 3000
 	MalformedID        = 3001

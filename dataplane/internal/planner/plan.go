@@ -37,6 +37,8 @@ type Plan struct {
 	// Requester is the check before the first write that the requester's node is
 	// there; nil when nothing depends on it.
 	Requester *Step
+	// Deletes says that a mutation does nothing but delete nodes.
+	Deletes bool
 	// What is counted of each request that has this plan (platform §4.9).
 	Features          meter.Feature
 	PermissionQueries int

@@ -14,9 +14,10 @@ import (
 // mutation plans each root field as a transaction of its own (data-api §2.8,
 // LQ-D22).
 func (p *planning) mutation() (*Plan, error) {
-	plan := &Plan{Root: &Node{NonNull: true}, Mark: p.target.Mark}
+	plan := &Plan{Root: &Node{NonNull: true}, Mark: p.target.Mark, Deletes: true}
 	for _, c := range p.collect("Mutation", false, []ast.SelectionSet{p.doc.Operation.SelectionSet}) {
 		write := p.write(c)
+		plan.Deletes = plan.Deletes && p.deletes(c)
 		write.Node.Key, write.Node.Field = c.key, p.doc.FieldOf(c.first())
 		plan.Writes = append(plan.Writes, write)
 		plan.Root.Children = append(plan.Root.Children, write.Node)
@@ -29,6 +30,13 @@ func (p *planning) mutation() (*Plan, error) {
 		plan.Requester = &Step{Statement: p.target.Dialect.Change(p.target.Namespace, change), Params: a.params}
 	}
 	return plan, nil
+}
+
+// deletes says that a root field does nothing but delete a node.
+func (p *planning) deletes(c collected) bool {
+	name := c.first().Name
+	root, ok := p.doc.Schema.MutationRoot(name)
+	return ok && root.Kind == compiledschema.RootDelete || name == "__typename"
 }
 
 func (p *planning) write(c collected) *Write {

@@ -31,11 +31,11 @@ func (h *handler) bulk(w http.ResponseWriter, r *http.Request, action BulkAction
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.options.Timeout)
 	defer cancel()
-	entry, f := h.project(ctx, r, requestID)
-	if f != nil {
-		h.refuse(w, f, requestID)
+	entry, share := h.enter(ctx, w, r, requestID, 1)
+	if share == nil {
 		return
 	}
+	defer share.Leave()
 	limit := h.options.BodyBytes
 	if action == Import {
 		limit = h.options.ImportBytes

@@ -26,17 +26,27 @@ import (
 	"icehouse/dataplane/internal/response"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/quota"
 )
 
 // Service answers requests. The data plane's pipeline implements it.
 type Service interface {
 	// Project finds a project by id or alias.
 	Project(ctx context.Context, idOrAlias string) (directory.Entry, error)
+	// Admit lets so many requests of a project begin, until the share is left, or says
+	// why not. No request waits for it.
+	Admit(e directory.Entry, requests int) (*quota.Share, *Refusal)
 	// Execute answers one request. It never fails: failures are answers.
 	Execute(ctx context.Context, c Caller, r operation.Request) Answer
 	// Bulk answers an import or an export. It calls body once, and only for a
 	// caller who may do this. The error is body's, or ErrNotJSON.
 	Bulk(ctx context.Context, c Caller, a BulkAction, body func() ([]byte, error)) (Answer, error)
+}
+
+// Refusal is why a request is not begun.
+type Refusal struct {
+	Fault *fault.Fault
+	After time.Duration // when it may be tried again; 0: not by itself
 }
 
 // Answer is the body that answers a request.
@@ -123,7 +133,7 @@ func cors(next http.Handler) http.Handler {
 		if origin := r.Header.Get("Origin"); origin != "" {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Credentials", "true")
-			h.Set("Access-Control-Expose-Headers", "Request-Id")
+			h.Set("Access-Control-Expose-Headers", "Request-Id, Retry-After")
 			h.Add("Vary", "Origin")
 			if r.Method == http.MethodOptions {
 				h.Set("Access-Control-Allow-Methods", "GET, POST, HEAD, OPTIONS")
@@ -192,11 +202,11 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, "The request body is not valid JSON.")
 		return
 	}
-	entry, f := h.project(ctx, r, requestID)
-	if f != nil {
-		h.refuse(w, f, requestID)
+	entry, share := h.enter(ctx, w, r, requestID, max(1, len(batch)))
+	if share == nil {
 		return
 	}
+	defer share.Leave()
 	caller := Caller{
 		Project: entry, API: api, RequestID: requestID, Token: bearer(r),
 		Explain: r.Header.Get("X-Icehouse-Explain") == "1", As: r.Header.Get("X-Icehouse-As"),
@@ -247,6 +257,26 @@ func (h *handler) batch(ctx context.Context, c Caller, elements []element) []byt
 	return append(out, ']')
 }
 
+// enter finds the project of requests and begins them. Without a share it has answered.
+func (h *handler) enter(ctx context.Context, w http.ResponseWriter, r *http.Request, requestID string, requests int) (directory.Entry, *quota.Share) {
+	entry, f := h.project(ctx, r, requestID)
+	if f != nil {
+		h.refuse(w, f, requestID)
+		return entry, nil
+	}
+	share, refused := h.service.Admit(entry, requests)
+	switch {
+	case refused == nil:
+		return entry, share
+	case refused.After > 0: // data-api §5.4
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((refused.After+time.Second-1)/time.Second), 10))
+		write(w, http.StatusTooManyRequests, response.AppendEnvelope(nil, refused.Fault, requestID))
+	default:
+		h.refuse(w, refused.Fault, requestID)
+	}
+	return entry, nil
+}
+
 func (h *handler) project(ctx context.Context, r *http.Request, requestID string) (directory.Entry, *fault.Fault) {
 	id := chi.URLParam(r, "project")
 	entry, err := h.service.Project(ctx, id)
@@ -280,11 +310,11 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request) {
 		page(w, r)
 		return
 	}
-	entry, f := h.project(ctx, r, requestID)
-	if f != nil {
-		h.refuse(w, f, requestID)
+	entry, share := h.enter(ctx, w, r, requestID, 1)
+	if share == nil {
 		return
 	}
+	defer share.Leave()
 	answer := h.service.Execute(ctx, Caller{Project: entry, API: h.api, RequestID: requestID, Token: bearer(r)}, operation.Request{Query: introspection})
 	write(w, answer.status(), answer.Body)
 }

@@ -12,19 +12,39 @@ import (
 	"testing"
 	"time"
 
+	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/quota"
 )
 
 // echo answers with what it was asked.
 type echo struct{}
 
 func (echo) Project(_ context.Context, idOrAlias string) (directory.Entry, error) {
-	if idOrAlias == "p" {
+	switch idOrAlias {
+	case "p":
 		return directory.Entry{Project: "cp"}, nil
+	case "spent":
+		return directory.Entry{Project: "cs", Exceeded: directory.Exceeded{Requests: true}}, nil
+	case "hasty":
+		return directory.Entry{Project: "ch", Exceeded: directory.Exceeded{Database: true}}, nil
 	}
 	return directory.Entry{}, tenancy.ErrUnknownProject
+}
+
+var shares = quota.New(quota.Limits{}, time.Now)
+
+func (echo) Admit(e directory.Entry, requests int) (*quota.Share, *Refusal) {
+	switch {
+	case e.Exceeded.Requests:
+		return nil, &Refusal{Fault: fault.New(fault.QueriesLocked, "too much")}
+	case e.Exceeded.Database:
+		return nil, &Refusal{Fault: fault.New(fault.TooManyRequests, "too fast: %d", requests), After: 1001 * time.Millisecond}
+	}
+	share, _ := shares.Enter(e.Project, requests)
+	return share, nil
 }
 
 func (echo) Bulk(_ context.Context, c Caller, a BulkAction, body func() ([]byte, error)) (Answer, error) {
@@ -98,6 +118,11 @@ func TestRequestsAndAnswers(t *testing.T) {
 		{"import into no project", "POST", "nope/import", "application/json", `{}`, "Bearer abc", 200, `{"code":3016,"requestId":"<id>","error":"Project not found: 'nope'"}`},
 		{"export", "POST", "p/export", "application/json", `{}`, "Bearer abc", 200, `{"action":"export","api":"simple","body":"{}"}`},
 		{"too large an export", "POST", "p/export", "application/json", strings.Repeat("x", 1001), "Bearer abc", 413, `{"code":1001,"requestId":"<id>","error":"The request body has more than 1000 bytes, which is the most allowed."}`},
+		{"refused", "POST", "spent", "application/json", `{"query":"{a}"}`, "", 200, `{"code":1002,"requestId":"<id>","error":"too much"}`},
+		{"too fast", "POST", "hasty", "application/json", `{"query":"{a}"}`, "", 429, `{"code":1004,"requestId":"<id>","error":"too fast: 1"}`},
+		{"too fast a batch", "POST", "hasty", "application/json", `[{"query":"{a}"},{},{}]`, "", 429, `{"code":1004,"requestId":"<id>","error":"too fast: 3"}`},
+		{"too fast an export", "POST", "hasty/export", "application/json", `{}`, "Bearer abc", 429, `{"code":1004,"requestId":"<id>","error":"too fast: 1"}`},
+		{"too fast a schema.json", "GET", "hasty/schema.json", "", "", "", 429, `{"code":1004,"requestId":"<id>","error":"too fast: 1"}`},
 		{"schema.json", "GET", "p/schema.json", "", "", "", 200, `{"data":"schema"}`},
 		{"schema.json of no project", "GET", "nope/schema.json", "", "", "", 200, `{"code":3016,"requestId":"<id>","error":"Project not found: 'nope'"}`},
 	}
@@ -116,6 +141,9 @@ func TestRequestsAndAnswers(t *testing.T) {
 			h.ServeHTTP(w, r)
 			if got := ids.ReplaceAllString(w.Body.String(), "<id>"); w.Code != c.status || got != c.want {
 				t.Errorf("got  %d %s\nwant %d %s", w.Code, got, c.status, c.want)
+			}
+			if after := w.Header().Get("Retry-After"); (after == "2") != (c.status == http.StatusTooManyRequests) {
+				t.Errorf("Retry-After is %q", after)
 			}
 			if !ids.MatchString(w.Header().Get("Request-Id")) {
 				t.Errorf("Request-Id is %q", w.Header().Get("Request-Id"))
@@ -168,7 +196,7 @@ func TestEveryOriginIsLetIn(t *testing.T) {
 	want := map[string]string{
 		"Access-Control-Allow-Origin": "https://app.example", "Access-Control-Allow-Credentials": "true",
 		"Access-Control-Allow-Headers": "authorization,x-any", "Access-Control-Max-Age": "1800",
-		"Access-Control-Allow-Methods": "GET, POST, HEAD, OPTIONS", "Access-Control-Expose-Headers": "Request-Id",
+		"Access-Control-Allow-Methods": "GET, POST, HEAD, OPTIONS", "Access-Control-Expose-Headers": "Request-Id, Retry-After",
 	}
 	for k, v := range want {
 		if got := w.Header().Get(k); got != v {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -135,21 +136,24 @@ func newParser(p Process) (*kong.Kong, error) {
 		kong.Resolvers(environment(p.Env)),
 		kong.ValueFormatter(func(v *kong.Value) string {
 			if v.Tag != nil && v.Tag.Has(envTag) {
-				return fmt.Sprintf("%s [$%s]", v.Help, v.Tag.Get(envTag))
+				return fmt.Sprintf("%s [$%s]", v.Help, strings.Join(envNames(v.Tag), ", $"))
 			}
 			return v.Help
 		}),
 	)
 }
 
-// envTag names the variable that stands in for a flag.
+// envTag names the variable that stands in for a flag, and after it others that do where
+// that is not set: the names of 2017.
 const envTag = "envvar"
+
+func envNames(t *kong.Tag) []string { return strings.Split(t.Get(envTag), ",") }
 
 // environment takes flags that are not given from the environment. An empty
 // variable is none.
 func environment(env func(string) (string, bool)) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if name := flag.Tag.Get(envTag); name != "" {
+		for _, name := range envNames(flag.Tag) {
 			if value, ok := env(name); ok && value != "" {
 				return value, nil
 			}

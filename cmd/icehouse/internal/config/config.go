@@ -9,6 +9,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -33,14 +34,15 @@ func (r Role) Has(other Role) bool { return r == All || r == other }
 
 // Config is the set-up of one server process.
 //
-// The tag envvar names the variable that stands in for a missing flag.
+// The tag envvar names the variables that stand in for a missing flag, the first of them
+// that is set.
 type Config struct {
 	Port          int           `envvar:"PORT" default:"60000" help:"Port of the data and system API."`
 	FunctionsPort int           `envvar:"FUNCTIONS_PORT" default:"60050" help:"Port for uploads of functions."`
 	Host          string        `envvar:"ICEHOUSE_HOST" help:"Address to listen on; dev: 127.0.0.1, serve: all."`
 	DataDir       string        `envvar:"ICEHOUSE_DATA_DIR" default:".icehouse" help:"Folder for data and generated secrets."`
 	DatabaseURL   string        `envvar:"DATABASE_URL" help:"sqlite:FOLDER or postgres://...; dev: sqlite in the data folder."`
-	QueueURL      string        `envvar:"QUEUE_URL" default:"memory" help:"memory, or amqp://... when several processes serve the same projects."`
+	QueueURL      string        `envvar:"QUEUE_URL,GLOBAL_RABBIT_URI,RABBITMQ_URI" default:"memory" help:"memory, or amqp://... when several processes serve the same projects."`
 	MasterToken   string        `envvar:"MASTER_TOKEN" help:"Secret that opens the management API."`
 	JWTSecret     string        `envvar:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
 	Plan          string        `envvar:"INITIAL_PRICING_PLAN" help:"Plan of new projects; the free one when it is not set."`
@@ -49,6 +51,10 @@ type Config struct {
 	MailLinks     string        `envvar:"ICEHOUSE_MAIL_LINKS" help:"Page that takes the codes in mails, as a link with #code=..."`
 	SignUp        string        `envvar:"ICEHOUSE_SIGN_UP" help:"open, or closed: only the holder of the master token makes accounts. Closed by itself where others reach the server and no mail can be sent."`
 	Proxies       int           `envvar:"ICEHOUSE_PROXIES" default:"0" help:"How many proxies before this server append to X-Forwarded-For."`
+	RequestRate   float64       `envvar:"ICEHOUSE_REQUEST_RATE" default:"5000" help:"Requests in a second that each process answers for one project; more are refused with HTTP 429; 0: no limit."`
+	RequestBurst  float64       `envvar:"ICEHOUSE_REQUEST_BURST" default:"20000" help:"How many of them may come at once after a time of silence."`
+	Concurrent    int           `envvar:"ICEHOUSE_CONCURRENT_REQUESTS" name:"concurrent-requests" default:"1000" help:"Requests that each process answers at the same time for one project; more are refused with HTTP 429; 0: no limit."`
+	Timeout       time.Duration `envvar:"ICEHOUSE_REQUEST_TIMEOUT" name:"request-timeout" default:"45s" help:"How long a request to a project may take; one that takes longer is answered with code 1000."`
 	Grace         time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
 	Role Role `kong:"-"`
@@ -75,7 +81,7 @@ func (c Config) Complete(dir string) (Config, error) {
 	if c.Grace < 0 {
 		return Config{}, fmt.Errorf("grace %v is negative", c.Grace)
 	}
-	if err := c.checkAccounts(); err != nil {
+	if err := errors.Join(c.checkAccounts(), c.checkLimits()); err != nil {
 		return Config{}, err
 	}
 	c.DataDir = resolve(dir, c.DataDir)
@@ -119,6 +125,29 @@ func (c *Config) checkAccounts() error {
 	}
 	return nil
 }
+
+func (c *Config) checkLimits() error {
+	switch {
+	case math.IsNaN(c.RequestRate) || c.RequestRate < 0:
+		return fmt.Errorf("request rate %v: want requests in a second, or 0 for no limit", c.RequestRate)
+	case math.IsNaN(c.RequestBurst) || c.RequestRate > 0 && c.RequestBurst < 1:
+		return fmt.Errorf("request burst %v: want 1 or more", c.RequestBurst)
+	case c.Concurrent < 0:
+		return fmt.Errorf("concurrent requests %d: want a number, or 0 for no limit", c.Concurrent)
+	case c.Timeout < 0 || c.Timeout > longestRequest:
+		return fmt.Errorf("request timeout %v: want at most %v", c.Timeout, longestRequest)
+	case c.Timeout == 0:
+		c.Timeout = requestTimeout
+	}
+	return nil
+}
+
+// The times of a request: of the hosted platform of 2017, and of clusters that people
+// had themselves (platform §10).
+const (
+	requestTimeout = 45 * time.Second
+	longestRequest = 10 * time.Minute
+)
 
 func resolve(dir, path string) string {
 	if filepath.IsAbs(path) {

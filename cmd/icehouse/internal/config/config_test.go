@@ -1,10 +1,12 @@
 package config_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"icehouse/cmd/icehouse/internal/config"
 )
@@ -81,6 +83,15 @@ func TestComplete(t *testing.T) {
 		"links with a fragment":         {func(c *config.Config) { c.MailLinks = "https://icehouse.example.org/#x" }, "mail links"},
 		"links":                         {func(c *config.Config) { c.MailLinks = "https://icehouse.example.org/account" }, ""},
 		"fewer proxies than none":       {func(c *config.Config) { c.Proxies = -1 }, "proxies -1"},
+		"no limits":                     {func(c *config.Config) { c.RequestRate, c.Concurrent = 0, 0 }, ""},
+		"limits":                        {func(c *config.Config) { c.RequestRate, c.RequestBurst, c.Concurrent = 0.5, 1, 10 }, ""},
+		"a negative rate":               {func(c *config.Config) { c.RequestRate = -1 }, "request rate -1"},
+		"a rate that is no number":      {func(c *config.Config) { c.RequestRate = math.NaN() }, "request rate NaN"},
+		"a burst of nothing":            {func(c *config.Config) { c.RequestRate = 1 }, "request burst 0"},
+		"fewer at once than none":       {func(c *config.Config) { c.Concurrent = -1 }, "concurrent requests -1"},
+		"a negative time":               {func(c *config.Config) { c.Timeout = -time.Second }, "request timeout -1s"},
+		"as long as once":               {func(c *config.Config) { c.Timeout = 10 * time.Minute }, ""},
+		"too long":                      {func(c *config.Config) { c.Timeout = 11 * time.Minute }, "request timeout 11m0s"},
 		"bad URL":                       {func(c *config.Config) { c.DatabaseURL = "postgres://u:hu%sh@db/x" }, "percent-encoded"},
 		"queue in memory":               {func(c *config.Config) { c.QueueURL = "memory" }, ""},
 		"queue of RabbitMQ":             {func(c *config.Config) { c.QueueURL = "amqps://u:hush@queue/icehouse" }, ""},

@@ -26,6 +26,7 @@ import (
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/meter"
+	"icehouse/tenancy/quota"
 )
 
 // Open opens the products of a set-up and hangs the planes of its role on them.
@@ -71,7 +72,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
-		OnRelease: func(project tenancy.ProjectID, _ string) {
+		OnRelease: func(project tenancy.ProjectID) {
 			forget(project)
 			announcer.Announce(project)
 		},
@@ -100,6 +101,8 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		Database:  databases,
 		Tokens:    control.Tokens(),
 		Grants:    grants,
+		Quota:     quota.Limits{Rate: c.RequestRate, Burst: c.RequestBurst, Concurrent: c.Concurrent},
+		Timeout:   c.Timeout,
 		Log:       log,
 	})
 	planes := new(Planes)

@@ -67,11 +67,11 @@ func Open(path string) (a *Archive, others []string, err error) {
 	slices.SortStableFunc(a.Files, func(x, y File) int {
 		return cmp.Or(slices.Index(Kinds, x.Kind)-slices.Index(Kinds, y.Kind), x.number-y.number)
 	})
-	if len(a.Files) == 0 {
+	if len(a.Files) == 0 && len(others) > 0 { // an archive without any files is the export of a service without nodes
 		return nil, nil, errors.Join(fmt.Errorf("%s has no files such as nodes/000001.json", path), z.Close())
 	}
-	for i := range a.Files[1:] {
-		if x, y := a.Files[i], a.Files[i+1]; x.Kind == y.Kind && x.number == y.number {
+	for i := 1; i < len(a.Files); i++ {
+		if x, y := a.Files[i-1], a.Files[i]; x.Kind == y.Kind && x.number == y.number {
 			return nil, nil, errors.Join(fmt.Errorf("%s: %s and %s have the same number", path, x.Name, y.Name), z.Close())
 		}
 	}

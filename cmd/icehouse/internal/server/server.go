@@ -92,20 +92,40 @@ const (
 	readTimeout       = 5 * time.Minute
 	writeTimeout      = 6 * time.Minute
 	idleTimeout       = 2 * time.Minute
-	headerBytes       = 64 << 10
+	headerBytes       = 256 << 10 // of all headers and the URI together
+	oneHeaderBytes    = 50 << 10  // of a header's value, and of the URI (platform §10)
 	systemBodyBytes   = 32 << 20
 )
 
 func (s *Server) serve(name string, handler http.Handler, l net.Listener, log *slog.Logger) {
 	s.group.Members = append(s.group.Members, rungroup.HTTP(name, &http.Server{
-		Handler:           handler,
+		Handler:           bounded(handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
+		WriteTimeout:      max(writeTimeout, s.config.Timeout+time.Minute),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}, l))
+}
+
+// bounded refuses requests whose URI or header is too large.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.RequestURI) > oneHeaderBytes {
+			http.Error(w, fmt.Sprintf("The URI has more than %d bytes.", oneHeaderBytes), http.StatusRequestURITooLong)
+			return
+		}
+		for name, values := range r.Header {
+			for _, value := range values {
+				if len(value) > oneHeaderBytes {
+					http.Error(w, fmt.Sprintf("The header %.100s has more than %d bytes.", name, oneHeaderBytes), http.StatusRequestHeaderFieldsTooLarge)
+					return
+				}
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // routes puts the surfaces of the role under their paths (platform §0.4).

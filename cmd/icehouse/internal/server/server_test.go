@@ -76,6 +76,47 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestHeaderSizes takes headers and URIs of 50 KB, and no larger ones (platform §10).
+func TestHeaderSizes(t *testing.T) {
+	s, err := server.New(t.Context(), complete(t, config.All, 0), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, ask := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(stop, t.Context()) }()
+	const most = 50 << 10
+	for name, c := range map[string]struct {
+		uri    string
+		header int
+		want   int
+	}{
+		"as large as may be":        {"/status?" + strings.Repeat("x", most-len("/status?")), most, http.StatusOK},
+		"a larger URI":              {"/status?" + strings.Repeat("x", most-len("/status?")+1), 0, http.StatusRequestURITooLong},
+		"a larger header":           {"/status", most + 1, http.StatusRequestHeaderFieldsTooLarge},
+		"a header far larger":       {"/status", 1 << 20, http.StatusRequestHeaderFieldsTooLarge},
+		"a larger header of a POST": {"/simple/v1/nobody", most + 1, http.StatusRequestHeaderFieldsTooLarge},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+c.uri, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", strings.Repeat("x", c.header))
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != c.want {
+			t.Errorf("%s: HTTP %d, want %d", name, response.StatusCode, c.want)
+		}
+	}
+	ask()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFailureClosesWhatWasOpened takes the second port away.
 func TestFailureClosesWhatWasOpened(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

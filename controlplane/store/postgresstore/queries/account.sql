@@ -61,6 +61,9 @@ SET count = CASE WHEN attempt.ends_at <= excluded.began_at THEN 1 ELSE attempt.c
     ends_at = CASE WHEN attempt.ends_at <= excluded.began_at THEN excluded.ends_at ELSE attempt.ends_at END
 RETURNING *;
 
+-- name: CountedAttempts :one
+SELECT * FROM attempt WHERE key = sqlc.arg(key) AND ends_at > sqlc.arg(now);
+
 -- name: ForgetAttempts :exec
 DELETE FROM attempt WHERE key = sqlc.arg(key);
 

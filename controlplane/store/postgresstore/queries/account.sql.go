@@ -102,6 +102,27 @@ func (q *Queries) CountOwned(ctx context.Context, ownerID string) (int64, error)
 	return count, err
 }
 
+const countedAttempts = `-- name: CountedAttempts :one
+SELECT key, count, began_at, ends_at FROM attempt WHERE key = $1 AND ends_at > $2
+`
+
+type CountedAttemptsParams struct {
+	Key string
+	Now time.Time
+}
+
+func (q *Queries) CountedAttempts(ctx context.Context, arg CountedAttemptsParams) (Attempt, error) {
+	row := q.db.QueryRow(ctx, countedAttempts, arg.Key, arg.Now)
+	var i Attempt
+	err := row.Scan(
+		&i.Key,
+		&i.Count,
+		&i.BeganAt,
+		&i.EndsAt,
+	)
+	return i, err
+}
+
 const customerByEmail = `-- name: CustomerByEmail :one
 SELECT id, name, email, source, created_at, updated_at, password_hash FROM customer WHERE email = $1
 `

@@ -53,6 +53,20 @@ type Invitation struct {
 	CreatedAt time.Time
 }
 
+type Letter struct {
+	ID           string
+	Purpose      string
+	CustomerID   *string
+	Email        string
+	Name         string
+	PasswordHash string
+	Subject      string
+	Body         string
+	Attempts     int64
+	DueAt        time.Time
+	ExpiresAt    time.Time
+}
+
 type OneTime struct {
 	Hash         string
 	Purpose      string
@@ -64,19 +78,22 @@ type OneTime struct {
 }
 
 type Project struct {
-	ID             string
-	Name           string
-	Alias          *string
-	OwnerID        string
-	Placement      string
-	Region         string
-	Release        int64
-	AllowQueries   bool
-	AllowMutations bool
-	IsEjected      bool
-	DeletedAt      *time.Time
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	ID                      string
+	Name                    string
+	Alias                   *string
+	OwnerID                 string
+	Placement               string
+	Region                  string
+	Release                 int64
+	AllowQueries            bool
+	AllowMutations          bool
+	IsEjected               bool
+	DeletedAt               *time.Time
+	CreatedAt               time.Time
+	UpdatedAt               time.Time
+	RequestLimitExceeded    bool
+	DatabaseLimitExceeded   bool
+	InvocationLimitExceeded bool
 }
 
 type ProjectDatabase struct {

@@ -125,7 +125,7 @@ func (q *Queries) NameTaken(ctx context.Context, arg NameTakenParams) (int64, er
 }
 
 const project = `-- name: Project :one
-SELECT id, name, alias, owner_id, placement, region, release, allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at FROM project WHERE id = $1 OR alias = $1 ORDER BY id = $1 DESC LIMIT 1
+SELECT id, name, alias, owner_id, placement, region, release, allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at, request_limit_exceeded, database_limit_exceeded, invocation_limit_exceeded FROM project WHERE id = $1 OR alias = $1 ORDER BY id = $1 DESC LIMIT 1
 `
 
 func (q *Queries) Project(ctx context.Context, id string) (Project, error) {
@@ -145,12 +145,15 @@ func (q *Queries) Project(ctx context.Context, id string) (Project, error) {
 		&i.DeletedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RequestLimitExceeded,
+		&i.DatabaseLimitExceeded,
+		&i.InvocationLimitExceeded,
 	)
 	return i, err
 }
 
 const projectsOf = `-- name: ProjectsOf :many
-SELECT project.id, project.name, project.alias, project.owner_id, project.placement, project.region, project.release, project.allow_queries, project.allow_mutations, project.is_ejected, project.deleted_at, project.created_at, project.updated_at FROM project JOIN seat ON seat.project_id = project.id
+SELECT project.id, project.name, project.alias, project.owner_id, project.placement, project.region, project.release, project.allow_queries, project.allow_mutations, project.is_ejected, project.deleted_at, project.created_at, project.updated_at, project.request_limit_exceeded, project.database_limit_exceeded, project.invocation_limit_exceeded FROM project JOIN seat ON seat.project_id = project.id
 WHERE seat.customer_id = $1 AND project.deleted_at IS NULL
 ORDER BY project.created_at, project.id
 `
@@ -178,6 +181,9 @@ func (q *Queries) ProjectsOf(ctx context.Context, customerID string) ([]Project,
 			&i.DeletedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.RequestLimitExceeded,
+			&i.DatabaseLimitExceeded,
+			&i.InvocationLimitExceeded,
 		); err != nil {
 			return nil, err
 		}
@@ -240,7 +246,7 @@ func (q *Queries) WithdrawProject(ctx context.Context, arg WithdrawProjectParams
 }
 
 const withdrawnProjects = `-- name: WithdrawnProjects :many
-SELECT id, name, alias, owner_id, placement, region, release, allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at FROM project WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id
+SELECT id, name, alias, owner_id, placement, region, release, allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at, request_limit_exceeded, database_limit_exceeded, invocation_limit_exceeded FROM project WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id
 `
 
 func (q *Queries) WithdrawnProjects(ctx context.Context) ([]Project, error) {
@@ -266,6 +272,9 @@ func (q *Queries) WithdrawnProjects(ctx context.Context) ([]Project, error) {
 			&i.DeletedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.RequestLimitExceeded,
+			&i.DatabaseLimitExceeded,
+			&i.InvocationLimitExceeded,
 		); err != nil {
 			return nil, err
 		}

@@ -49,6 +49,20 @@ type Invitation struct {
 	CreatedAt int64
 }
 
+type Letter struct {
+	ID           string
+	Purpose      string
+	CustomerID   *string
+	Email        string
+	Name         string
+	PasswordHash string
+	Subject      string
+	Body         string
+	Attempts     int64
+	DueAt        int64
+	ExpiresAt    int64
+}
+
 type OneTime struct {
 	Hash         string
 	Purpose      string
@@ -60,19 +74,22 @@ type OneTime struct {
 }
 
 type Project struct {
-	ID             string
-	Name           string
-	Alias          *string
-	OwnerID        string
-	Placement      string
-	Region         string
-	Release        int64
-	AllowQueries   bool
-	AllowMutations bool
-	IsEjected      bool
-	DeletedAt      *int64
-	CreatedAt      int64
-	UpdatedAt      int64
+	ID                      string
+	Name                    string
+	Alias                   *string
+	OwnerID                 string
+	Placement               string
+	Region                  string
+	Release                 int64
+	AllowQueries            bool
+	AllowMutations          bool
+	IsEjected               bool
+	DeletedAt               *int64
+	CreatedAt               int64
+	UpdatedAt               int64
+	RequestLimitExceeded    bool
+	DatabaseLimitExceeded   bool
+	InvocationLimitExceeded bool
 }
 
 type ProjectDatabase struct {

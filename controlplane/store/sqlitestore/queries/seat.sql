@@ -49,7 +49,9 @@ UPDATE seat SET is_owner = (customer_id = sqlc.arg(customer_id)) WHERE project_i
 
 -- name: ChangeProject :one
 UPDATE project SET name = sqlc.arg(name), alias = sqlc.narg(alias), allow_queries = sqlc.arg(allow_queries),
-    allow_mutations = sqlc.arg(allow_mutations), updated_at = sqlc.arg(updated_at)
+    allow_mutations = sqlc.arg(allow_mutations), request_limit_exceeded = sqlc.arg(request_limit_exceeded),
+    database_limit_exceeded = sqlc.arg(database_limit_exceeded), invocation_limit_exceeded = sqlc.arg(invocation_limit_exceeded),
+    updated_at = sqlc.arg(updated_at)
 WHERE id = sqlc.arg(id)
 RETURNING *;
 

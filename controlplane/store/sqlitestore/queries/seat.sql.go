@@ -29,18 +29,23 @@ func (q *Queries) AcceptInvitations(ctx context.Context, arg AcceptInvitationsPa
 
 const changeProject = `-- name: ChangeProject :one
 UPDATE project SET name = ?1, alias = ?2, allow_queries = ?3,
-    allow_mutations = ?4, updated_at = ?5
-WHERE id = ?6
-RETURNING id, name, alias, owner_id, placement, region, "release", allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at
+    allow_mutations = ?4, request_limit_exceeded = ?5,
+    database_limit_exceeded = ?6, invocation_limit_exceeded = ?7,
+    updated_at = ?8
+WHERE id = ?9
+RETURNING id, name, alias, owner_id, placement, region, "release", allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at, request_limit_exceeded, database_limit_exceeded, invocation_limit_exceeded
 `
 
 type ChangeProjectParams struct {
-	Name           string
-	Alias          *string
-	AllowQueries   bool
-	AllowMutations bool
-	UpdatedAt      int64
-	ID             string
+	Name                    string
+	Alias                   *string
+	AllowQueries            bool
+	AllowMutations          bool
+	RequestLimitExceeded    bool
+	DatabaseLimitExceeded   bool
+	InvocationLimitExceeded bool
+	UpdatedAt               int64
+	ID                      string
 }
 
 func (q *Queries) ChangeProject(ctx context.Context, arg ChangeProjectParams) (Project, error) {
@@ -49,6 +54,9 @@ func (q *Queries) ChangeProject(ctx context.Context, arg ChangeProjectParams) (P
 		arg.Alias,
 		arg.AllowQueries,
 		arg.AllowMutations,
+		arg.RequestLimitExceeded,
+		arg.DatabaseLimitExceeded,
+		arg.InvocationLimitExceeded,
 		arg.UpdatedAt,
 		arg.ID,
 	)
@@ -67,6 +75,9 @@ func (q *Queries) ChangeProject(ctx context.Context, arg ChangeProjectParams) (P
 		&i.DeletedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RequestLimitExceeded,
+		&i.DatabaseLimitExceeded,
+		&i.InvocationLimitExceeded,
 	)
 	return i, err
 }
@@ -159,7 +170,7 @@ func (q *Queries) JoinSeat(ctx context.Context, arg JoinSeatParams) error {
 }
 
 const lockProject = `-- name: LockProject :one
-SELECT id, name, alias, owner_id, placement, region, "release", allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at FROM project WHERE id = ?1 AND deleted_at IS NULL
+SELECT id, name, alias, owner_id, placement, region, "release", allow_queries, allow_mutations, is_ejected, deleted_at, created_at, updated_at, request_limit_exceeded, database_limit_exceeded, invocation_limit_exceeded FROM project WHERE id = ?1 AND deleted_at IS NULL
 `
 
 func (q *Queries) LockProject(ctx context.Context, id string) (Project, error) {
@@ -179,6 +190,9 @@ func (q *Queries) LockProject(ctx context.Context, id string) (Project, error) {
 		&i.DeletedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RequestLimitExceeded,
+		&i.DatabaseLimitExceeded,
+		&i.InvocationLimitExceeded,
 	)
 	return i, err
 }

@@ -63,6 +63,7 @@ func open(ctx context.Context, c Config) (*driver, error) {
 		capacity: cc.StatementCacheCapacity,
 		costs:    costs{seed: maphash.MakeSeed()},
 		sharing:  sharing{limit: lanes(pc.MaxConns)},
+		shares:   shares{most: mostOf(pc.MaxConns)},
 	}
 	setDefault(cc.RuntimeParams, "application_name", "icehouse")
 	cc.RuntimeParams["timezone"] = "UTC"

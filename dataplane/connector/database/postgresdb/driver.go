@@ -25,6 +25,7 @@ type driver struct {
 	roleChanges atomic.Uint64
 	costs       costs
 	sharing     sharing
+	shares      shares
 	closed      atomic.Bool
 }
 
@@ -54,6 +55,20 @@ func (d *driver) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, nil
 }
 
+// acquireFor takes a connection for a tenant, until done, of those that it may have at
+// once.
+func (d *driver) acquireFor(ctx context.Context, role string) (conn *pgxpool.Conn, done func(), err error) {
+	leave, err := d.shares.enter(ctx, role)
+	if err != nil {
+		return nil, nil, &database.Error{Kind: database.Canceled, Cause: err}
+	}
+	if conn, err = d.acquire(ctx); err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return conn, func() { conn.Release(); leave() }, nil
+}
+
 // A connection that is lost is replaced, and what it did not do is done by the next,
 // for a while: a server that fails over is away for seconds.
 const (
@@ -64,16 +79,25 @@ const (
 
 // once makes a trip, on another connection if the first is lost before anything was
 // kept.
-func (d *driver) once(ctx context.Context, t trip) ([][]byte, error) {
+func (d *driver) once(ctx context.Context, t trip) (out [][]byte, err error) {
+	err = d.again(ctx, func() (lost bool, err error) {
+		out, err = d.try(ctx, t)
+		return d.nothingKept(err, t.reads), err
+	})
+	return out, err
+}
+
+// again does something until it succeeds, or its connection is not what failed.
+func (d *driver) again(ctx context.Context, do func() (lost bool, err error)) error {
 	began := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		out, err := d.try(ctx, t)
-		if err == nil || !d.nothingKept(err, t.reads) || time.Since(began) > awayTime {
-			return out, err
+		lost, err := do()
+		if err == nil || !lost || time.Since(began) > awayTime {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-time.After(pause):
 		}
 	}
@@ -99,11 +123,11 @@ func (d *driver) nothingKept(err error, reads bool) bool {
 }
 
 func (d *driver) try(ctx context.Context, t trip) ([][]byte, error) {
-	conn, err := d.acquire(ctx)
+	conn, done, err := d.acquireFor(ctx, t.role)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Release()
+	defer done()
 	return d.run(ctx, conn, t)
 }
 
@@ -128,16 +152,26 @@ func (d *driver) Batch(ctx context.Context, scope isolation.Scope, statements []
 }
 
 func (d *driver) Transact(ctx context.Context, scope isolation.Scope, do func(database.Tx) error) error {
-	conn, err := d.acquire(ctx)
+	return d.again(ctx, func() (lost bool, err error) {
+		return d.transact(ctx, d.role(scope), do)
+	})
+}
+
+// transact makes a transaction. It is lost when its connection failed and nothing can
+// have been kept: before the end was asked for, nothing is.
+func (d *driver) transact(ctx context.Context, role string, do func(database.Tx) error) (lost bool, err error) {
+	conn, done, err := d.acquireFor(ctx, role)
 	if err != nil {
-		return err
+		return d.nothingKept(err, false), err
 	}
-	t := &tx{driver: d, conn: conn, role: d.role(scope)}
+	defer done()
+	t := &tx{driver: d, conn: conn, role: role}
 	defer t.end(ctx)
 	if err := do(t); err != nil {
-		return err
+		return t.failed != nil && errors.Is(err, t.failed) && d.nothingKept(t.failed, true), err
 	}
-	return t.commit(ctx)
+	err = t.commit(ctx)
+	return d.nothingKept(err, false), err
 }
 
 // tx begins with its first batch, so that an unused one costs nothing.
@@ -181,11 +215,10 @@ func (t *tx) commit(ctx context.Context) error {
 // rollbackTimeout limits the end of a transaction whose own context may be over.
 const rollbackTimeout = 5 * time.Second
 
-// end gives the connection back, and rolls back what was not committed. The
-// pool closes a connection whose transaction could not be ended.
+// end rolls back what was not committed. The pool closes a connection whose
+// transaction could not be ended.
 func (t *tx) end(ctx context.Context) {
 	t.ended = true
-	defer t.conn.Release()
 	c := t.conn.Conn().PgConn()
 	if c.IsClosed() || c.TxStatus() == 'I' {
 		return

@@ -2,6 +2,7 @@ package postgresdb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -112,5 +113,71 @@ func TestLostConnections(t *testing.T) {
 	t.Logf("%d connections ended under %d reads and %d writes; of %d writes nobody knows", ended, reads.Load(), writes.Load(), unknown.Load())
 	if ended < 60 || reads.Load() < 100 || writes.Load() < 100 {
 		t.Error("too little happened")
+	}
+}
+
+// TestLostTransactions does a transaction again, as a whole, whose connection was ended
+// on the way, and keeps it once.
+func TestLostTransactions(t *testing.T) {
+	url := testbed.Database(t)
+	db := open(t, url, postgresdb.Config{})
+	scope := provision(t, db)
+	place := `"` + scope.Namespace() + `".t`
+	if err := db.Migrate(t.Context(), scope, []string{"CREATE TABLE " + place + " (v text)"}); err != nil {
+		t.Fatal(err)
+	}
+	killer, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = killer.Close(context.WithoutCancel(t.Context())) }()
+	write := func(v string) []database.Statement {
+		return []database.Statement{{Statement: dialect.Statement{SQL: "INSERT INTO " + place + " VALUES ('" + v + "')", Writes: true}}}
+	}
+	errOwn := errors.New("own")
+	for at, want := range map[string]struct {
+		calls int
+		kept  string
+		err   error
+	}{
+		"before it begins":      {1, "[1, 2]", nil}, // nobody has used the connection yet
+		"after the first batch": {2, "[1, 2]", nil},
+		"never":                 {1, "[1, 2]", nil},
+		"its own error":         {1, "[]", errOwn},
+	} {
+		t.Run(at, func(t *testing.T) {
+			calls := 0
+			end := func(now string) {
+				if now != at || calls > 1 {
+					return
+				}
+				if _, err := killer.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"); err != nil {
+					t.Error(err)
+				}
+			}
+			end("before it begins")
+			err := db.Transact(t.Context(), scope, func(tx database.Tx) error {
+				calls++
+				if _, err := tx.Batch(t.Context(), write("1")); err != nil {
+					return fmt.Errorf("first: %w", err)
+				}
+				end("after the first batch")
+				if at == "its own error" {
+					return errOwn
+				}
+				_, err := tx.Batch(t.Context(), write("2"))
+				return err
+			})
+			if !errors.Is(err, want.err) || want.err == nil && err != nil || at != "before it begins" && calls != want.calls {
+				t.Errorf("%d calls: %v", calls, err)
+			}
+			kept, err := db.Query(t.Context(), scope, returning("SELECT coalesce(jsonb_agg(v::int ORDER BY v), '[]') FROM "+place))
+			if err != nil || string(kept) != want.kept {
+				t.Errorf("kept %s, %v", kept, err)
+			}
+			if _, err := db.Batch(t.Context(), scope, []database.Statement{{Statement: dialect.Statement{SQL: "DELETE FROM " + place, Writes: true}}}); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -92,6 +92,7 @@ func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int
 	if err != nil {
 		return err
 	}
+	defer conn.Release()
 	t := &tx{driver: d, conn: conn, role: login}
 	defer t.end(ctx)
 	schema := quoted(scope.Namespace())
@@ -163,6 +164,7 @@ func (d *driver) manage(ctx context.Context, scope isolation.Scope, plan func(ex
 	if err != nil {
 		return err
 	}
+	defer conn.Release()
 	t := &tx{driver: d, conn: conn, role: login}
 	defer t.end(ctx)
 	out, err := t.batchPlain(ctx, []string{
