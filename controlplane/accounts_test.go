@@ -591,6 +591,11 @@ func TestUpdateProject(t *testing.T) {
 	if err != nil || !entry.MutationsLocked || entry.QueriesLocked {
 		t.Fatalf("%+v %v", entry, err)
 	}
+	// Null is as if nothing was said, as the original took it.
+	out = h.ask(update, map[string]any{"i": id, "n": nil, "a": nil, "m": nil, "q": nil})
+	if fmt.Sprint(dig(t, out, "data.updateProject.project")) != fmt.Sprint(map[string]any{"id": id, "name": "c", "alias": "new", "allowMutations": false}) {
+		t.Fatal(out)
+	}
 	if out = h.ask(update, map[string]any{"i": id, "a": "", "q": false, "m": true}); dig(t, out, "data.updateProject.project.alias") != nil {
 		t.Fatal(out)
 	}
