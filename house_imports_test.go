@@ -44,6 +44,7 @@ var rules = []rule{
 	{"dataplane/internal/transport", []string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/response", "dataplane/coercion", "tenancy"}, "transport speaks HTTP; it sees the work only through what it asks for, with values as coercion reads them, and what it gets"},
 	{"dataplane", append([]string{"dataplane/internal", "tenancy"}, doors...), "the data plane does not know who manages it"},
 
+	{"controlplane/store/postgresstore", []string{"controlplane/store", "dataplane/connector/database/postgresurl", "migrations", "tenancy"}, "a server is reached in the same way whatever it keeps"},
 	{"controlplane/store", []string{"migrations", "tenancy"}, "stores keep what they are given; they don't know what it means"},
 	{"controlplane", append([]string{"migrations", "tenancy"}, doors...), "the control plane uses the data plane's open doors only; the two are wired in cmd"},
 	{"billing", []string{"tenancy"}, "billing meets the others only in cmd and on the queue"},
@@ -94,14 +95,15 @@ func TestWhoMayImportWhom(t *testing.T) {
 // products are packages that only their owners may know; cmd chooses among
 // them.
 var products = map[string][]string{
-	"dataplane/dialect/postgres":              {"dataplane/connector/database/postgresdb"},
-	"dataplane/dialect/sqlite":                {"dataplane/connector/database/sqlitedb"},
-	"dataplane/connector/database/postgresdb": nil,
-	"dataplane/connector/database/sqlitedb":   nil,
-	"dataplane/connector/queue/memqueue":      nil,
-	"dataplane/connector/queue/rabbitqueue":   nil,
-	"controlplane/store/postgresstore":        nil,
-	"controlplane/store/sqlitestore":          nil,
+	"dataplane/dialect/postgres":               {"dataplane/connector/database/postgresdb"},
+	"dataplane/dialect/sqlite":                 {"dataplane/connector/database/sqlitedb"},
+	"dataplane/connector/database/postgresdb":  nil,
+	"dataplane/connector/database/postgresurl": {"dataplane/connector/database/postgresdb", "controlplane/store/postgresstore"},
+	"dataplane/connector/database/sqlitedb":    nil,
+	"dataplane/connector/queue/memqueue":       nil,
+	"dataplane/connector/queue/rabbitqueue":    nil,
+	"controlplane/store/postgresstore":         nil,
+	"controlplane/store/sqlitestore":           nil,
 }
 
 func TestProductsAreChosenInCmd(t *testing.T) {
@@ -123,7 +125,8 @@ func TestProductsAreChosenInCmd(t *testing.T) {
 
 // libraries are those that would leak a choice if they were used everywhere.
 var libraries = []rule{
-	{"github.com/jackc/pgx/v5", []string{"dataplane/connector/database/postgresdb", "controlplane/store/postgresstore", "deploy/testbed", "deploy/bench"}, "one engine's driver stays behind its socket"},
+	{"github.com/jackc/pgx/v5", []string{"dataplane/connector/database/postgresdb", "dataplane/connector/database/postgresurl", "controlplane/store/postgresstore", "deploy/testbed", "deploy/bench"}, "one engine's driver stays behind its socket"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"dataplane/connector"}, "a cloud's client stays behind a socket"},
 	{"github.com/rabbitmq/amqp091-go", []string{"dataplane/connector/queue/rabbitqueue"}, "one broker's client stays behind its socket"},
 	{"modernc.org/sqlite", []string{"dataplane/connector/database/sqlitedb", "controlplane/store/sqlitestore"}, "one engine's driver stays behind its socket"},
 	{"github.com/golang-migrate/migrate/v4", []string{"controlplane/store", "migrations"}, "it changes platform tables only; the tables of projects are computed"},

@@ -222,8 +222,8 @@ const (
 	newerTime  = 3 * time.Second
 )
 
-// newer waits for a release behind the one that an entry names. It is false when none
-// comes, or the project is gone.
+// newer waits for a release behind the one that an entry names, or another placement.
+// It is false when none comes, or the project is gone.
 func (p *pipeline) newer(ctx context.Context, e *directory.Entry) bool {
 	ctx, cancel := context.WithTimeout(ctx, newerTime)
 	defer cancel()
@@ -231,7 +231,7 @@ func (p *pipeline) newer(ctx context.Context, e *directory.Entry) bool {
 		p.config.Directory.Invalidate(e.Project)
 		found, err := p.config.Directory.Lookup(ctx, string(e.Project))
 		switch {
-		case err == nil && found.Release > e.Release:
+		case err == nil && (found.Release > e.Release || found.Placement != e.Placement):
 			*e = found
 			return true
 		case errors.Is(err, tenancy.ErrUnknownProject):
@@ -343,7 +343,7 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 		use.Features |= meter.Authentication
 	}
 	result, err := executor.Run(ctx, executor.Request{
-		DB: db, Scope: scope, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t, Current: current,
+		DB: db, Scope: scope, Release: c.Project.Release, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t, Current: current,
 	})
 	if !t.explains || err != nil {
 		return result, nil, err

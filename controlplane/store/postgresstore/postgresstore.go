@@ -22,6 +22,7 @@ import (
 
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/postgresstore/queries"
+	"icehouse/dataplane/connector/database/postgresurl"
 	"icehouse/migrations"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
@@ -35,11 +36,11 @@ var _ store.Store = (*Store)(nil)
 // Open connects and brings the tables up to date. Several processes may open
 // the same database at once.
 func Open(ctx context.Context, dsn string) (*Store, error) {
-	config, err := pgxpool.ParseConfig(dsn)
+	config, err := postgresurl.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read the platform database's address: %w", err)
 	}
-	if err := migrateUp(config.ConnConfig); err != nil {
+	if err := migrateUp(config); err != nil {
 		return nil, fmt.Errorf("migrate the platform's tables: %w", err)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -53,12 +54,16 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	return &Store{pool: pool}, nil
 }
 
-func migrateUp(config *pgx.ConnConfig) (err error) {
+func migrateUp(config *pgxpool.Config) (err error) {
 	files, err := iofs.New(migrations.FS, "postgres")
 	if err != nil {
 		return err
 	}
-	db := sql.OpenDB(stdlib.GetConnector(*config))
+	var options []stdlib.OptionOpenDB
+	if config.BeforeConnect != nil {
+		options = append(options, stdlib.OptionBeforeConnect(config.BeforeConnect))
+	}
+	db := sql.OpenDB(stdlib.GetConnector(*config.ConnConfig, options...))
 	driver, err := migratepgx.WithInstance(db, &migratepgx.Config{})
 	if err != nil {
 		return errors.Join(err, db.Close())

@@ -25,14 +25,21 @@ type Statement struct {
 
 // DB is the portable database: it refuses calls without a tenant and turns
 // driver errors into *Error.
-type DB struct{ driver Driver }
+type DB struct {
+	driver Driver
+	reader *reader // nil: there is none
+}
 
 // Open wraps a product's driver.
 func Open(d Driver) *DB { return &DB{driver: d} }
 
 // Wrap returns a database whose calls go through another driver first: one that
 // measures, counts or disturbs.
-func (db *DB) Wrap(around func(Driver) Driver) *DB { return Open(around(db.driver)) }
+func (db *DB) Wrap(around func(Driver) Driver) *DB {
+	wrapped := *db
+	wrapped.driver = around(db.driver)
+	return &wrapped
+}
 
 // Dialect renders statements for this product.
 func (db *DB) Dialect() dialect.Dialect { return db.driver.Dialect() }
@@ -54,6 +61,7 @@ func (db *DB) Batch(ctx context.Context, scope isolation.Scope, statements []Sta
 	if err := scope.Valid(); err != nil {
 		return nil, err
 	}
+	defer db.wrote(scope.Project())
 	out, err := db.driver.Batch(ctx, scope, statements)
 	return out, describe(ctx, err)
 }
@@ -65,6 +73,7 @@ func (db *DB) Transact(ctx context.Context, scope isolation.Scope, do func(Tx) e
 	if err := scope.Valid(); err != nil {
 		return err
 	}
+	defer db.wrote(scope.Project())
 	return describe(ctx, db.driver.Transact(ctx, scope, do))
 }
 
@@ -106,7 +115,72 @@ func (db *DB) Advance(ctx context.Context, scope isolation.Scope, release int64,
 }
 
 // Close releases what the driver holds. Running calls end first.
-func (db *DB) Close() error { return db.driver.Close() }
+func (db *DB) Close() error {
+	if db.reader == nil {
+		return db.driver.Close()
+	}
+	return errors.Join(db.reader.Driver.Close(), db.driver.Close())
+}
+
+// errNoMove says that a move is not possible at all.
+var errNoMove = errors.New("database: places move between two databases of one product that can move them")
+
+func (db *DB) mover() (Mover, error) {
+	m, ok := db.driver.(Mover)
+	if !ok {
+		return nil, errNoMove
+	}
+	return m, nil
+}
+
+// Move brings the tenant's place to another database, while requests go on: see Mover.
+func (db *DB) Move(ctx context.Context, scope isolation.Scope, to *DB, create []string, tell func(string)) error {
+	if err := scope.Valid(); err != nil {
+		return err
+	}
+	m, err := db.mover()
+	if err != nil {
+		return err
+	}
+	return describe(ctx, m.Move(ctx, scope, to.driver, create, tell))
+}
+
+// Left says whether the tenant's place has left this database: see Mover.
+func (db *DB) Left(ctx context.Context, scope isolation.Scope) (bool, error) {
+	if err := scope.Valid(); err != nil {
+		return false, err
+	}
+	m, err := db.mover()
+	if err != nil {
+		return false, err
+	}
+	left, err := m.Left(ctx, scope)
+	return left, describe(ctx, err)
+}
+
+// Stay ends a move that did not come to its end: see Mover.
+func (db *DB) Stay(ctx context.Context, scope isolation.Scope) error {
+	if err := scope.Valid(); err != nil {
+		return err
+	}
+	m, err := db.mover()
+	if err != nil {
+		return err
+	}
+	return describe(ctx, m.Stay(ctx, scope))
+}
+
+// Arrive finishes a move, in the database that the place came to: see Mover.
+func (db *DB) Arrive(ctx context.Context, scope isolation.Scope) error {
+	if err := scope.Valid(); err != nil {
+		return err
+	}
+	m, err := db.mover()
+	if err != nil {
+		return err
+	}
+	return describe(ctx, m.Arrive(ctx, scope))
+}
 
 // Tx is a running transaction of one tenant. It is used by one goroutine.
 type Tx interface {
@@ -131,6 +205,25 @@ type Driver interface {
 	Migrate(ctx context.Context, scope isolation.Scope, ddl []string) error
 	Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error
 	Close() error
+}
+
+// Mover is a Driver whose tenants can move to another database of the product.
+type Mover interface {
+	// Move copies the place there while requests go on here, then keeps writers waiting
+	// for as long as it takes to bring over what changed since, and closes the place: from
+	// then on every statement here fails with OutOfDate. create are the statements that
+	// make the tables there. What is there already is replaced. When Move fails, Left says
+	// where the place is. tell is told what goes on, in words.
+	Move(ctx context.Context, scope isolation.Scope, to Driver, create []string, tell func(string)) error
+	// Left says whether a Move has closed the place here. It is an error when there never
+	// was one.
+	Left(ctx context.Context, scope isolation.Scope) (bool, error)
+	// Stay takes back what a Move did here that did not close the place. Drop removes what
+	// is at the other end, or, after a Move, what is left here.
+	Stay(ctx context.Context, scope isolation.Scope) error
+	// Arrive checks, where the place came to, what Move left unchecked to keep nobody
+	// waiting. It may be repeated.
+	Arrive(ctx context.Context, scope isolation.Scope) error
 }
 
 // ErrorKind says what a caller can do about a failed statement.

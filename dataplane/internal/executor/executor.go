@@ -28,6 +28,7 @@ import (
 type Request struct {
 	DB       *database.DB
 	Scope    isolation.Scope
+	Release  int64 // that the plan was made for
 	Plan     *planner.Plan
 	Prepared *operation.Prepared
 	Now      time.Time
@@ -127,7 +128,7 @@ func (r *run) read() (Result, error) {
 	if step := plan.Read.Step; step != nil {
 		statement, err := r.statement(step)
 		if err == nil {
-			data, err = r.DB.Query(r.ctx, r.Scope, statement)
+			data, err = r.DB.Read(r.ctx, r.Scope, r.Release, statement)
 		}
 		if err != nil {
 			if stop := r.stops(err); stop != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/connector/database/postgresurl"
 )
 
 // Config is how to reach one placement.
@@ -25,6 +26,10 @@ type Config struct {
 	// their role; with any other mode nothing stays on a connection after a
 	// transaction, which is what a pooler between here and the server needs.
 	URL string
+	// ReaderURL is a server that follows the one at URL, to read from: the same database
+	// and users; "" when there is none. Reading is for database.WithReader.
+	ReaderURL string
+	Reading   database.Reader
 	// MaxConns is the size of the pool; 0 leaves it to the URL.
 	MaxConns int
 	// ConnectTimeout limits one attempt to connect; 0 is 10 seconds.
@@ -34,19 +39,42 @@ type Config struct {
 	CancelTimeout time.Duration
 }
 
-// Open connects, and makes the shared functions if this server lacks them.
+// Open connects, and makes the shared functions if this server lacks them. A reader need
+// not be there yet.
 func Open(ctx context.Context, c Config) (*database.DB, error) {
-	d, err := open(ctx, c)
+	db, err := open(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	return database.Open(d), nil
+	return db, nil
 }
 
-func open(ctx context.Context, c Config) (*driver, error) {
-	pc, err := pgxpool.ParseConfig(c.URL)
+func open(ctx context.Context, c Config) (*database.DB, error) {
+	primary, err := newDriver(ctx, c, c.URL)
 	if err != nil {
-		return nil, errors.New("the database URL can't be read") // err may quote a password
+		return nil, err
+	}
+	if err := primary.install(ctx); err != nil {
+		primary.pool.Close()
+		return nil, err
+	}
+	db := database.Open(primary)
+	if c.ReaderURL == "" {
+		return db, nil
+	}
+	reader, err := newDriver(ctx, c, c.ReaderURL)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the reader: %w", err), db.Close())
+	}
+	reader.follows, reader.prefix = true, primary.prefix
+	c.Reading.Driver = reader
+	return db.WithReader(c.Reading), nil
+}
+
+func newDriver(ctx context.Context, c Config, url string) (*driver, error) {
+	pc, err := postgresurl.Parse(url)
+	if err != nil {
+		return nil, err
 	}
 	if c.MaxConns > 0 {
 		pc.MaxConns = int32(min(c.MaxConns, 10_000)) //nolint:gosec // bounded
@@ -87,10 +115,6 @@ func open(ctx context.Context, c Config) (*driver, error) {
 		return nil
 	}
 	if d.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
-		return nil, err
-	}
-	if err := d.install(ctx); err != nil {
-		d.pool.Close()
 		return nil, err
 	}
 	return d, nil

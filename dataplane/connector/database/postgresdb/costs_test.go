@@ -70,7 +70,10 @@ func TestCosts(t *testing.T) {
 
 // TestOnlySlow asks nothing quick, from which the way could be guessed.
 func TestOnlySlow(t *testing.T) {
-	d, err := open(t.Context(), Config{URL: testbed.Database(t), MaxConns: 10})
+	d, err := newDriver(t.Context(), Config{MaxConns: 10}, testbed.Database(t))
+	if err == nil {
+		err = d.install(t.Context())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

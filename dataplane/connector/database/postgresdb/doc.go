@@ -18,4 +18,5 @@
 //	tenant.go    provision, migrate, drop  encode.go    arguments
 //	driver.go    query, batch, transact    errors.go    SQLSTATEs
 //	sharing.go   round trips of many       costs.go     which statements are quick
+//	move.go      to another database
 package postgresdb

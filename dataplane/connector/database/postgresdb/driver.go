@@ -18,6 +18,7 @@ import (
 type driver struct {
 	pool     *pgxpool.Pool
 	prefix   string // of role names
+	follows  bool   // it is a reader: the database itself takes over at once when it fails
 	keep     bool   // connections are ours: roles and prepared statements stay on them
 	capacity int    // prepared statements a connection
 	// roleChanges counts the roles that were dropped or made: one of the same
@@ -92,7 +93,7 @@ func (d *driver) again(ctx context.Context, do func() (lost bool, err error)) er
 	began := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		lost, err := do()
-		if err == nil || !lost || time.Since(began) > awayTime {
+		if err == nil || !lost || d.follows || time.Since(began) > awayTime {
 			return err
 		}
 		select {
@@ -116,7 +117,7 @@ func (d *driver) nothingKept(err error, reads bool) bool {
 	case errors.As(err, &connecting), pgconn.SafeToRetry(err):
 		return true
 	case errors.As(err, &pg): // the server says that it goes, while a statement runs: before the end of the transaction
-		return pg.Code == "57P01" || pg.Code == "57P03" || reads && pg.Code == "57P02"
+		return pg.Code == "57P01" || pg.Code == "57P03" || pg.Code == readOnly || reads && pg.Code == "57P02"
 	default:
 		return reads
 	}

@@ -24,6 +24,13 @@ func missing(detail string) string {
 	return id
 }
 
+// readOnly is the answer of a server to a write that is no primary any more: it was one
+// when the connection was made, and another is one now.
+const readOnly = "25006"
+
+// noRole is the answer to SET ROLE when the project's is gone.
+const noRole = "22023"
+
 // describe says what a failure means to a caller. A message of the server may
 // hold values of rows, so it stays inside, as the cause.
 func describe(err error, step int) error {
@@ -58,7 +65,7 @@ func describe(err error, step int) error {
 		e.Kind = database.Conflict
 	case "42703", "42P01": // undefined column, undefined table
 		e.Kind = database.OutOfDate
-	case "55P03":
+	case "55P03", readOnly:
 		e.Kind = database.Unavailable
 	default:
 		switch {

@@ -106,6 +106,13 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 		err = closeErr
 	}
 	if err != nil {
+		var pg *pgconn.PgError
+		switch is := errors.As(err, &pg); {
+		case is && pg.Code == readOnly:
+			_ = conn.Conn().Close(ctx) // the next goes to the primary
+		case is && pg.Code == noRole && step < 0:
+			return nil, &database.Error{Kind: database.OutOfDate, Cause: err}
+		}
 		return nil, describe(err, max(step, 0))
 	}
 	s.dropped = s.dropped[len(forget):]

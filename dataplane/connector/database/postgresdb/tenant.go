@@ -51,7 +51,7 @@ func (d *driver) Provision(ctx context.Context, scope isolation.Scope) error {
 	})
 }
 
-// Drop removes the schema with all rows, and the role.
+// Drop removes the schema with all rows, what a move left of it, and the role.
 func (d *driver) Drop(ctx context.Context, scope isolation.Scope) error {
 	schema, role := quoted(scope.Namespace()), quoted(d.role(scope))
 	return d.manage(ctx, scope, func(exists, marked, hasRole bool) ([]string, error) {
@@ -62,6 +62,7 @@ func (d *driver) Drop(ctx context.Context, scope isolation.Scope) error {
 		if exists {
 			sql = append(sql, "DROP SCHEMA "+schema+" CASCADE")
 		}
+		sql = append(sql, "DROP SCHEMA IF EXISTS "+quoted(closed(scope))+" CASCADE")
 		if hasRole {
 			sql = append(sql, "DROP ROLE "+role)
 		}
