@@ -25,6 +25,7 @@ import (
 	"icehouse/controlplane/mail"
 	"icehouse/controlplane/managementapi"
 	"icehouse/controlplane/password"
+	"icehouse/controlplane/placement"
 	"icehouse/controlplane/project"
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
@@ -96,6 +97,15 @@ func OneDatabase(db *database.DB) func(tenancy.Placement) (*database.DB, error) 
 	}
 }
 
+// NewPlacements lets an operator say where projects are, from a process of its own. Of
+// the configuration it takes Store, Databases, OnRelease, Logger and Clock.
+func NewPlacements(c Config) *placement.Service {
+	registry := schemaregistry.New(c.Store, c.OnRelease)
+	return &placement.Service{Store: c.Store, Now: c.Clock, Runner: &migrationrun.Runner{
+		Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Changed: registry.Changed, Logger: c.Logger, Wait: deployWait,
+	}}
+}
+
 // New wires the room. Close it when nobody is served any more.
 func New(c Config) (*ControlPlane, error) {
 	if c.Store == nil || c.Databases == nil || c.FunctionsURL == "" || c.DataDir == "" {
@@ -123,7 +133,7 @@ func New(c Config) (*ControlPlane, error) {
 		Passwords: password.New(runtime.GOMAXPROCS(0), passwordWait), Links: c.MailLinks, SignUpClosed: c.SignUpClosed,
 	}
 	registry := schemaregistry.New(c.Store, c.OnRelease)
-	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Logger: c.Logger, Wait: deployWait}
+	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Changed: registry.Changed, Logger: c.Logger, Wait: deployWait}
 	deployer := &deployment.Deployer{
 		Store: c.Store, Databases: c.Databases, Runner: runner, RootToken: accounts.NewRootToken,
 		Bundle: functions.Bundle, Logger: c.Logger, Now: c.Clock,

@@ -19,6 +19,7 @@ import (
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
+	"icehouse/controlplane/placement"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
@@ -57,8 +58,7 @@ type New struct {
 	ejected bool
 }
 
-// DefaultRegion is where projects are when nobody says otherwise. One
-// installation has one placement, so the region is only remembered.
+// DefaultRegion is where projects are when nobody says otherwise.
 const DefaultRegion = "EU_WEST_1"
 
 var (
@@ -116,10 +116,17 @@ func (s *Service) add(ctx context.Context, customer store.Customer, n New, def *
 	if n.Region == "" {
 		n.Region = DefaultRegion
 	}
+	where, err := placement.LeastFull(ctx, s.Store, n.Region, "")
+	if errors.Is(err, placement.ErrFull) {
+		return store.Project{}, nil, &problem.Error{Message: "This installation has no room for another project.", Cause: err}
+	}
+	if err != nil {
+		return store.Project{}, nil, err
+	}
 	now := s.now()
 	p := store.Project{
 		ID: tenancy.ProjectID(tenancy.NewID()), Name: n.Name, Alias: n.Alias, Owner: customer.ID,
-		Placement: tenancy.DefaultPlacement, Region: n.Region, AllowQueries: true, AllowMutations: true,
+		Placement: where, Region: n.Region, AllowQueries: true, AllowMutations: true,
 		Ejected: n.ejected || n.Config != nil, CreatedAt: now, UpdatedAt: now,
 	}
 	request := deployment.Request{Force: true, Customer: customer.ID}
@@ -293,17 +300,23 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 	if err := s.Registry.Withdraw(ctx, p, s.Now()); err != nil {
 		return err
 	}
-	scope, err := isolation.ForProject(p.ID, p.Placement)
-	if err != nil {
-		return err
-	}
-	db, err := s.Databases(p.Placement)
-	if err != nil {
-		return err
-	}
-	// A deploy that is running ends first: it can't publish any more, and must
+	// A deploy or a move that is running ends first: it can't publish any more, and must
 	// not make tables again that are gone.
 	return s.Runner.Alone(ctx, p.ID, func(ctx context.Context) error {
+		now, err := s.Store.Project(ctx, string(p.ID))
+		if errors.Is(err, store.ErrNotFound) {
+			now = p // it never came to life
+		} else if err != nil {
+			return err
+		}
+		scope, err := isolation.ForProject(p.ID, now.Placement)
+		if err != nil {
+			return err
+		}
+		db, err := s.Databases(now.Placement)
+		if err != nil {
+			return err
+		}
 		if err := db.Drop(ctx, scope); err != nil {
 			return fmt.Errorf("drop the project's tables: %w", err)
 		}

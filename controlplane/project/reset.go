@@ -24,18 +24,18 @@ func (s *Service) Reset(ctx context.Context, customer store.Customer, idOrAlias 
 	if err != nil {
 		return store.Project{}, err
 	}
-	scope, err := isolation.ForProject(found.ID, found.Placement)
-	if err != nil {
-		return store.Project{}, err
-	}
-	db, err := s.Databases(found.Placement)
-	if err != nil {
-		return store.Project{}, err
-	}
 	var p store.Project
 	err = s.Runner.With(ctx, found.ID, func(ctx context.Context, _ *migrationrun.Locked) error {
 		var err error
 		if p, err = s.Find(ctx, string(found.ID)); err != nil || p.Release == 0 {
+			return err
+		}
+		scope, err := isolation.ForProject(p.ID, p.Placement)
+		if err != nil {
+			return err
+		}
+		db, err := s.Databases(p.Placement)
+		if err != nil {
 			return err
 		}
 		payload, err := s.Store.Payload(ctx, p.ID, p.Release)

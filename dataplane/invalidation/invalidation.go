@@ -65,15 +65,18 @@ func (a *Announcer) Close() { a.end() }
 func Watch(q *queue.Queue, log *slog.Logger, changed func(tenancy.ProjectID), watching func(bool)) (stop func(), err error) {
 	shared := q.Features().Shared
 	return q.Subscribe(channel, queue.All, queue.Subscriber{
-		Receive: func(m queue.Message) {
-			project := tenancy.ProjectID(m.Body)
-			if _, err := isolation.ForProject(project, tenancy.DefaultPlacement); err != nil {
-				log.Warn("a message is dropped", "channel", channel.Name, "topic", m.Topic, "error", err)
-				return
-			}
-			changed(project)
-		},
+		Receive: func(m queue.Message) { told(m, channel, log, changed) },
 		// A queue of this process alone can't tell of what others do.
 		Watching: func(all bool) { watching(all && shared) },
 	})
+}
+
+// told hands on the project that a message names.
+func told(m queue.Message, c queue.Channel, log *slog.Logger, of func(tenancy.ProjectID)) {
+	project := tenancy.ProjectID(m.Body)
+	if _, err := isolation.ForProject(project, tenancy.DefaultPlacement); err != nil {
+		log.Warn("a message is dropped", "channel", c.Name, "topic", m.Topic, "error", err)
+		return
+	}
+	of(project)
 }

@@ -9,9 +9,12 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -33,57 +36,116 @@ max_connections = 300
 max_locks_per_transaction = 256
 `
 
-// startServer runs a server of its own in a temporary folder.
-func startServer(ctx context.Context, bin string) (url string, stop func(), err error) {
-	folder, err := os.MkdirTemp("", "icehouse-postgresql-")
-	if err != nil {
-		return "", nil, err
+// home is the temporary folder of a server of our own.
+type home struct {
+	bin, folder, data string
+	credential        *syscall.Credential
+}
+
+func newHome(bin string) (h home, err error) {
+	if h.folder, err = os.MkdirTemp("", "icehouse-postgresql-"); err != nil {
+		return h, err
 	}
-	clean := func() { _ = os.RemoveAll(folder) }
+	h.bin, h.data = bin, filepath.Join(h.folder, "data")
+	if h.credential, err = unprivileged(h.folder); err != nil {
+		h.clean()
+	}
+	return h, err
+}
+
+func (h home) clean() { _ = os.RemoveAll(h.folder) }
+
+func (h home) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(h.bin, name), args...)
+	cmd.Dir = h.folder
+	cmd.Env = []string{"HOME=" + h.folder, "PATH=" + h.bin + ":/usr/bin:/bin", "LC_ALL=C"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.credential, Setpgid: true}
+	return cmd
+}
+
+// start fills the folder, by a program of the server's, and runs the server with further
+// settings.
+func (h home) start(ctx context.Context, more string, fill ...string) (port int, stop func(), err error) {
 	defer func() {
 		if err != nil {
-			clean()
+			h.clean()
 		}
 	}()
-	credential, err := unprivileged(folder)
-	if err != nil {
-		return "", nil, err
-	}
-	command := func(ctx context.Context, name string, args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
-		cmd.Dir = folder
-		cmd.Env = []string{"HOME=" + folder, "PATH=" + bin + ":/usr/bin:/bin", "LC_ALL=C"}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Setpgid: true}
-		return cmd
-	}
-	data := filepath.Join(folder, "data")
-	initCtx, cancel := context.WithTimeout(ctx, initTimeout)
+	fillCtx, cancel := context.WithTimeout(ctx, initTimeout)
 	defer cancel()
-	if out, err := command(initCtx, "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
-		return "", nil, fmt.Errorf("initdb: %w: %s", err, out)
+	if out, err := h.command(fillCtx, fill[0], fill[1:]...).CombinedOutput(); err != nil {
+		return 0, nil, fmt.Errorf("%s: %w: %s", fill[0], err, out)
 	}
-	port, err := freePort()
+	if port, err = freePort(); err != nil {
+		return 0, nil, err
+	}
+	config, err := os.OpenFile(filepath.Join(h.data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // our own folder
 	if err != nil {
-		return "", nil, err
+		return 0, nil, err
 	}
-	config, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // our own folder
-	if err != nil {
-		return "", nil, err
-	}
-	_, err = fmt.Fprintf(config, settings, port, folder)
+	_, err = fmt.Fprintf(config, settings+more, port, h.folder)
 	if err = errors.Join(err, config.Close()); err != nil {
+		return 0, nil, err
+	}
+	stop, err = supervise(ctx, h.command(context.WithoutCancel(ctx), "postgres", "-D", h.data), port, h.folder, h.data, h.clean)
+	return port, stop, err
+}
+
+func serverAddress(port int) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+}
+
+// startServer runs a server of its own in a temporary folder.
+func startServer(ctx context.Context, bin string) (url string, stop func(), err error) {
+	h, err := newHome(bin)
+	if err != nil {
 		return "", nil, err
 	}
+	port, stop, err := h.start(ctx, "", "initdb", "-D", h.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	return serverAddress(port), stop, err
+}
+
+// Followed starts two servers for a test, of which the second shows what is written to
+// the first so much later, and only to read.
+func Followed(t testing.TB, later time.Duration) (url, readerURL string, stopReader func()) {
+	t.Helper()
+	bin := findPrograms()
+	if bin == "" {
+		t.Skip("this test needs the programs of a PostgreSQL server on this machine")
+	}
+	first, err := newHome(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, stop, err := first.start(t.Context(), "wal_level = replica\n", "initdb", "-D", first.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	second, err := newHome(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delay := fmt.Sprintf("recovery_min_apply_delay = %d\n", later.Milliseconds())
+	readerPort, stopReader, err := second.start(t.Context(), delay, "pg_basebackup", "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "postgres", "-D", second.data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopReader = sync.OnceFunc(stopReader)
+	t.Cleanup(stopReader)
+	return serverAddress(port), serverAddress(readerPort), stopReader
+}
+
+// supervise starts a server and waits until it is ready. It outlives ctx: stop ends it.
+func supervise(ctx context.Context, server *exec.Cmd, port int, folder, data string, clean func()) (stop func(), err error) {
 	log, err := os.Create(filepath.Join(folder, "log")) //nolint:gosec // our own folder
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	defer log.Close()
-	// The server outlives ctx: stop ends it.
-	server := command(context.WithoutCancel(ctx), "postgres", "-D", data)
 	server.Stdout, server.Stderr = log, log
 	if err := server.Start(); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	exited := make(chan struct{})
 	go func() {
@@ -104,9 +166,9 @@ func startServer(ctx context.Context, bin string) (url string, stop func(), err 
 	if err := awaitReady(ctx, port, data, exited); err != nil {
 		text, _ := os.ReadFile(filepath.Join(folder, "log")) //nolint:gosec // our own folder
 		stop()
-		return "", nil, fmt.Errorf("%w: %s", err, text)
+		return nil, fmt.Errorf("%w: %s", err, text)
 	}
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port), stop, nil
+	return stop, nil
 }
 
 // unprivileged picks whom the server runs as and gives it the folder; nil is the
@@ -169,5 +231,5 @@ func awaitReady(ctx context.Context, port int, data string, exited <-chan struct
 // ready reads the last line of the status file, which the server rewrites.
 func ready(status string) bool {
 	lines := strings.Split(strings.TrimSpace(status), "\n")
-	return len(lines) >= 8 && strings.TrimSpace(lines[7]) == "ready"
+	return len(lines) >= 8 && slices.Contains([]string{"ready", "standby"}, strings.TrimSpace(lines[7]))
 }

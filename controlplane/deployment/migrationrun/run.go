@@ -39,6 +39,8 @@ type Runner struct {
 	Databases func(tenancy.Placement) (*database.DB, error)
 	// Publish makes a release visible (schemaregistry).
 	Publish func(context.Context, store.Project, store.Publication) error
+	// Changed tells all who serve a project that it is elsewhere (schemaregistry).
+	Changed func(store.Project)
 	Logger  *slog.Logger
 
 	// Lease is how long a lock outlives its process; 0: 10 s. Wait is how long a
@@ -58,6 +60,8 @@ type Job struct {
 	Switch []dialect.Statement `json:"switch,omitempty"`
 	// Make is what becomes visible when Switch has happened.
 	Make store.Publication `json:"publication"`
+	// Move is there when the job is no deploy.
+	Move *Move `json:"move,omitempty"`
 }
 
 const (
@@ -73,6 +77,8 @@ type Locked struct {
 	holder  string
 	stop    context.CancelFunc
 	done    chan struct{}
+	// unfinished: the record is that of a deploy that something is to be done behind.
+	unfinished bool
 }
 
 // Holder names this holding of the lock, for store.Publication.
@@ -125,7 +131,20 @@ func (r *Runner) FinishInterrupted(ctx context.Context) (int, error) {
 // Alone waits for the project's lock and runs do, whatever an interrupted deploy
 // left: for a project that goes away.
 func (r *Runner) Alone(ctx context.Context, project tenancy.ProjectID, do func(context.Context) error) error {
-	return r.hold(ctx, project, func(ctx context.Context, _ *Locked, _ []byte) error { return do(ctx) })
+	return r.hold(ctx, project, func(ctx context.Context, l *Locked, record []byte) error {
+		var job Job
+		if len(record) > 0 {
+			if err := json.Unmarshal(record, &job); err != nil {
+				return fmt.Errorf("read the record of an interrupted deploy: %w", err)
+			}
+		}
+		if job.Move != nil {
+			if err := l.forget(ctx, *job.Move); err != nil {
+				return err
+			}
+		}
+		return do(ctx)
+	})
 }
 
 func (r *Runner) hold(ctx context.Context, project tenancy.ProjectID, do func(context.Context, *Locked, []byte) error) error {
@@ -219,6 +238,14 @@ func (l *Locked) finish(ctx context.Context, record []byte) error {
 	if err != nil {
 		return err
 	}
+	if job.Move != nil {
+		l.r.Logger.InfoContext(ctx, "finishing an interrupted move", "project", l.project, "to", job.Move.To)
+		m, err := l.moving(l.project, *job.Move)
+		if err != nil {
+			return err
+		}
+		return l.settle(ctx, project, m, errInterrupted)
+	}
 	l.r.Logger.InfoContext(ctx, "finishing an interrupted deploy", "project", l.project, "release", job.Make.Release.Number)
 	job.Make.Holder = l.holder
 	err = l.carryOut(ctx, project, job)
@@ -237,14 +264,18 @@ var errNotDone = errors.New("the project's tables are unchanged")
 // Run records a job and carries it out.
 func (l *Locked) Run(ctx context.Context, project store.Project, job Job) error {
 	job.Make.Holder = l.holder
-	record, err := json.Marshal(job)
-	if err != nil {
-		return fmt.Errorf("record deploy: %w", err)
-	}
-	if err := l.r.Store.Record(ctx, l.project, l.holder, record); err != nil {
+	if err := l.record(ctx, job); err != nil {
 		return err
 	}
 	return l.carryOut(ctx, project, job)
+}
+
+func (l *Locked) record(ctx context.Context, job Job) error {
+	record, err := json.Marshal(job)
+	if err != nil {
+		return fmt.Errorf("record the job: %w", err)
+	}
+	return l.r.Store.Record(ctx, l.project, l.holder, record)
 }
 
 func (l *Locked) carryOut(ctx context.Context, project store.Project, job Job) error {
@@ -282,6 +313,7 @@ func (l *Locked) contract(ctx context.Context, db *database.DB, scope isolation.
 		err = l.r.Store.Record(ctx, l.project, l.holder, nil)
 	}
 	if err != nil {
+		l.unfinished = true
 		l.r.Logger.WarnContext(ctx, "what an old release left is not removed yet", "project", l.project, "release", job.Make.Release.Number, "error", err)
 	}
 }

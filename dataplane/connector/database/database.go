@@ -235,7 +235,7 @@ const (
 	Unavailable                       // not reachable, overloaded; may be tried again
 	Canceled                          // the context ended
 	TooDeep                           // the statement nests deeper than the product can read
-	OutOfDate                         // a table or column is not there: the statement was made for another release
+	OutOfDate                         // a column, a table or the tenant's place is not there: the statement was made for another release, or placement
 	Conflict                          // lost against another transaction, which may have ended; may be tried again at once
 	UniqueViolation                   // Constraint names the column's constraint
 	MissingReference                  // an id to point at is not there, or is still pointed at

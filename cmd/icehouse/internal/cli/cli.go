@@ -64,6 +64,7 @@ type commands struct {
 	Account     accountCommand     `cmd:"" aliases:"whoami" help:"Show the account that a cluster knows you by."`
 	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`
 	Serve       serveCommand       `cmd:"" help:"Run a server."`
+	Admin       adminCommand       `cmd:"" help:"For operators: the databases of an installation."`
 	Completion  completionCommand  `cmd:"" help:"Print a script that completes commands in a shell."`
 	Complete    completeCommand    `cmd:"" hidden:""`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -37,25 +37,27 @@ func (r Role) Has(other Role) bool { return r == All || r == other }
 // The tag envvar names the variables that stand in for a missing flag, the first of them
 // that is set.
 type Config struct {
-	Port          int           `envvar:"PORT" default:"60000" help:"Port of the data and system API."`
-	FunctionsPort int           `envvar:"FUNCTIONS_PORT" default:"60050" help:"Port for uploads of functions."`
-	Host          string        `envvar:"ICEHOUSE_HOST" help:"Address to listen on; dev: 127.0.0.1, serve: all."`
-	DataDir       string        `envvar:"ICEHOUSE_DATA_DIR" default:".icehouse" help:"Folder for data and generated secrets."`
-	DatabaseURL   string        `envvar:"DATABASE_URL" help:"sqlite:FOLDER or postgres://...; dev: sqlite in the data folder."`
-	QueueURL      string        `envvar:"QUEUE_URL,GLOBAL_RABBIT_URI,RABBITMQ_URI" default:"memory" help:"memory, or amqp://... when several processes serve the same projects."`
-	MasterToken   string        `envvar:"MASTER_TOKEN" help:"Secret that opens the management API."`
-	JWTSecret     string        `envvar:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
-	Plan          string        `envvar:"INITIAL_PRICING_PLAN" help:"Plan of new projects; the free one when it is not set."`
-	SMTPURL       string        `envvar:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT (STARTTLS), smtps://... or smtp+plain://...; without one no mail is sent."`
-	MailFrom      string        `envvar:"MAIL_FROM" help:"Sender of all mails."`
-	MailLinks     string        `envvar:"ICEHOUSE_MAIL_LINKS" help:"Page that takes the codes in mails, as a link with #code=..."`
-	SignUp        string        `envvar:"ICEHOUSE_SIGN_UP" help:"open, or closed: only the holder of the master token makes accounts. Closed by itself where others reach the server and no mail can be sent."`
-	Proxies       int           `envvar:"ICEHOUSE_PROXIES" default:"0" help:"How many proxies before this server append to X-Forwarded-For."`
-	RequestRate   float64       `envvar:"ICEHOUSE_REQUEST_RATE" default:"5000" help:"Requests in a second that each process answers for one project; more are refused with HTTP 429; 0: no limit."`
-	RequestBurst  float64       `envvar:"ICEHOUSE_REQUEST_BURST" default:"20000" help:"How many of them may come at once after a time of silence."`
-	Concurrent    int           `envvar:"ICEHOUSE_CONCURRENT_REQUESTS" name:"concurrent-requests" default:"1000" help:"Requests that each process answers at the same time for one project; more are refused with HTTP 429; 0: no limit."`
-	Timeout       time.Duration `envvar:"ICEHOUSE_REQUEST_TIMEOUT" name:"request-timeout" default:"45s" help:"How long a request to a project may take; one that takes longer is answered with code 1000."`
-	Grace         time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
+	Port              int           `envvar:"PORT" default:"60000" help:"Port of the data and system API."`
+	FunctionsPort     int           `envvar:"FUNCTIONS_PORT" default:"60050" help:"Port for uploads of functions."`
+	Host              string        `envvar:"ICEHOUSE_HOST" help:"Address to listen on; dev: 127.0.0.1, serve: all."`
+	DataDir           string        `envvar:"ICEHOUSE_DATA_DIR" default:".icehouse" help:"Folder for data and generated secrets."`
+	DatabaseURL       string        `envvar:"DATABASE_URL" help:"sqlite:FOLDER or postgres://...; dev: sqlite in the data folder."`
+	DatabaseReaderURL string        `envvar:"DATABASE_READER_URL" help:"postgres://... that follows the database: queries are read from there, unless their project was written moments before."`
+	ReaderBehind      time.Duration `envvar:"ICEHOUSE_READER_BEHIND" default:"5s" help:"How far that may be behind."`
+	QueueURL          string        `envvar:"QUEUE_URL,GLOBAL_RABBIT_URI,RABBITMQ_URI" default:"memory" help:"memory, or amqp://... when several processes serve the same projects."`
+	MasterToken       string        `envvar:"MASTER_TOKEN" help:"Secret that opens the management API."`
+	JWTSecret         string        `envvar:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
+	Plan              string        `envvar:"INITIAL_PRICING_PLAN" help:"Plan of new projects; the free one when it is not set."`
+	SMTPURL           string        `envvar:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT (STARTTLS), smtps://... or smtp+plain://...; without one no mail is sent."`
+	MailFrom          string        `envvar:"MAIL_FROM" help:"Sender of all mails."`
+	MailLinks         string        `envvar:"ICEHOUSE_MAIL_LINKS" help:"Page that takes the codes in mails, as a link with #code=..."`
+	SignUp            string        `envvar:"ICEHOUSE_SIGN_UP" help:"open, or closed: only the holder of the master token makes accounts. Closed by itself where others reach the server and no mail can be sent."`
+	Proxies           int           `envvar:"ICEHOUSE_PROXIES" default:"0" help:"How many proxies before this server append to X-Forwarded-For."`
+	RequestRate       float64       `envvar:"ICEHOUSE_REQUEST_RATE" default:"5000" help:"Requests in a second that each process answers for one project; more are refused with HTTP 429; 0: no limit."`
+	RequestBurst      float64       `envvar:"ICEHOUSE_REQUEST_BURST" default:"20000" help:"How many of them may come at once after a time of silence."`
+	Concurrent        int           `envvar:"ICEHOUSE_CONCURRENT_REQUESTS" name:"concurrent-requests" default:"1000" help:"Requests that each process answers at the same time for one project; more are refused with HTTP 429; 0: no limit."`
+	Timeout           time.Duration `envvar:"ICEHOUSE_REQUEST_TIMEOUT" name:"request-timeout" default:"45s" help:"How long a request to a project may take; one that takes longer is answered with code 1000."`
+	Grace             time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
 	Role Role `kong:"-"`
 	// Dev makes missing secrets and listens on loopback only.
@@ -92,6 +94,16 @@ func (c Config) Complete(dir string) (Config, error) {
 		return Config{}, err
 	}
 	return c, c.completeSecrets()
+}
+
+// CompleteForOperator checks where the platform's database and queue are, for commands
+// that work beside its processes.
+func (c Config) CompleteForOperator(dir string) (Config, error) {
+	c.Role = All
+	if err := c.completeDatabase(dir); err != nil {
+		return Config{}, err
+	}
+	return c, c.completeQueue()
 }
 
 // The values of SignUp.
@@ -168,14 +180,14 @@ func (c *Config) completeDatabase(dir string) error {
 			return errors.New("no database: give --database-url or set DATABASE_URL")
 		}
 		c.DatabaseURL = sqliteScheme + c.DataDir
-		return nil
+		return c.noReader()
 	}
 	if folder, ok := strings.CutPrefix(c.DatabaseURL, sqliteScheme); ok {
 		if folder == "" || strings.HasPrefix(folder, "//") {
 			return errors.New("database URL: sqlite: is followed by a folder, as in sqlite:/var/lib/icehouse")
 		}
 		c.DatabaseURL = sqliteScheme + resolve(dir, folder)
-		return nil
+		return c.noReader()
 	}
 	if rest, ok := strings.CutPrefix(c.DatabaseURL, "postgresql://"); ok {
 		c.DatabaseURL = postgresScheme + rest
@@ -184,8 +196,20 @@ func (c *Config) completeDatabase(dir string) error {
 		// The text may hold a password, so it is not repeated.
 		return errors.New("database URL: want sqlite:FOLDER or postgres://USER:PASSWORD@HOST/NAME")
 	}
-	if _, err := url.Parse(c.DatabaseURL); err != nil {
-		return errors.New("database URL: not a URL; are special characters in the password percent-encoded?")
+	for _, address := range []string{c.DatabaseURL, c.DatabaseReaderURL} {
+		if _, err := url.Parse(address); err != nil {
+			return errors.New("database URL: not a URL; are special characters in the password percent-encoded?")
+		}
+	}
+	if c.ReaderBehind < 0 {
+		return fmt.Errorf("the reader is %v behind: want 0 or more", c.ReaderBehind)
+	}
+	return nil
+}
+
+func (c *Config) noReader() error {
+	if c.DatabaseReaderURL != "" {
+		return errors.New("database reader: nothing follows an SQLite database")
 	}
 	return nil
 }

@@ -15,9 +15,6 @@ import (
 	"icehouse/controlplane/store/postgresstore"
 	"icehouse/controlplane/store/sqlitestore"
 	"icehouse/dataplane"
-	"icehouse/dataplane/connector/database"
-	"icehouse/dataplane/connector/database/postgresdb"
-	"icehouse/dataplane/connector/database/sqlitedb"
 	"icehouse/dataplane/connector/queue"
 	"icehouse/dataplane/connector/queue/memqueue"
 	"icehouse/dataplane/connector/queue/rabbitqueue"
@@ -38,18 +35,28 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	if err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, c, closers)
-	if err != nil {
-		return nil, err
-	}
-	databases := controlplane.OneDatabase(db)
-
 	messages, err := openQueue(c, log, closers)
 	if err != nil {
 		return nil, err
 	}
 	announcer := invalidation.NewAnnouncer(messages, log)
 	closers.Push("announcer", func() error { announcer.Close(); return nil })
+
+	var tell func(tenancy.ProjectID)
+	if messages.Features().Shared {
+		tell = announcer.Written
+	}
+	dbs, err := openDatabases(ctx, c, platform, tell, closers)
+	if err != nil {
+		return nil, err
+	}
+	if messages.Features().Shared && c.Role.Has(config.Data) {
+		unheard, err := invalidation.WatchWrites(messages, log, dbs.wrote)
+		if err != nil {
+			return nil, err
+		}
+		closers.Push("writes of others", func() error { unheard(); return nil })
+	}
 
 	sender, err := openMail(c)
 	if err != nil {
@@ -66,7 +73,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	var plane *dataplane.DataPlane
 	control, err := controlplane.New(controlplane.Config{
-		Store: platform, Databases: databases,
+		Store: platform, Databases: dbs.of,
 		CopyNodes: func(ctx context.Context, from, to tenancy.ProjectID) error { return plane.Copy(ctx, from, to) },
 		Plan:      c.Plan,
 		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
@@ -98,7 +105,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		Meter:     usage,
 		Directory: projects,
 		Releases:  control.Registry(),
-		Database:  databases,
+		Database:  dbs.of,
 		Tokens:    control.Tokens(),
 		Grants:    grants,
 		Quota:     quota.Limits{Rate: c.RequestRate, Burst: c.RequestBurst, Concurrent: c.Concurrent},
@@ -166,20 +173,4 @@ func openQueue(c config.Config, log *slog.Logger, closers *rungroup.Closers) (*q
 	}
 	closers.Push("queue", q.Close)
 	return q, nil
-}
-
-// openDatabase opens what keeps the rows of projects.
-func openDatabase(ctx context.Context, c config.Config, closers *rungroup.Closers) (*database.DB, error) {
-	var db *database.DB
-	var err error
-	if folder := c.SQLiteFolder(); folder != "" {
-		db, err = sqlitedb.Open(sqlitedb.Config{Folder: filepath.Join(folder, "projects")})
-	} else {
-		db, err = postgresdb.Open(ctx, postgresdb.Config{URL: c.DatabaseURL})
-	}
-	if err != nil {
-		return nil, err
-	}
-	closers.Push("projects' database", db.Close)
-	return db, nil
 }

@@ -285,7 +285,7 @@ func drop(t *testing.T, h *house) {
 		}
 	}
 	_, err := h.db.Query(ctx, h.a, h.all(h.a, "Order", "id"))
-	fails(t, err, database.Internal, 0, "*")
+	fails(t, err, database.OutOfDate, 0, "*")
 	h.expect(t, h.b, "Order", `[]`, "id")
 	h.provision(t, h.a) // the same name, another place
 	h.expect(t, h.a, "Order", `[]`, "id")

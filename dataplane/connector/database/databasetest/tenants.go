@@ -40,8 +40,8 @@ func provisionAgain(t *testing.T, h *house) {
 func unknownProject(t *testing.T, h *house) {
 	stranger := Scope(t)
 	_, err := h.db.Query(t.Context(), stranger, h.all(stranger, "Order", "id"))
-	fails(t, err, database.Internal, 0, "*")
-	fails(t, h.batch(t, stranger, h.insertGroup("g")), database.Internal, 0, "*")
+	fails(t, err, database.OutOfDate, 0, "*")
+	fails(t, h.batch(t, stranger, h.insertGroup("g")), database.OutOfDate, 0, "*")
 	if err := h.db.Migrate(t.Context(), stranger, h.ddl(stranger)); err == nil {
 		t.Fatal("a project that was not provisioned was migrated")
 	}

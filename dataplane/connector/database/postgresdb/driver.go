@@ -113,7 +113,10 @@ func (d *driver) nothingKept(err error, reads bool) bool {
 	}
 	var pg *pgconn.PgError
 	var connecting *pgconn.ConnectError
+	var stale *staleRole
 	switch {
+	case errors.As(err, &stale):
+		return true
 	case errors.As(err, &connecting), pgconn.SafeToRetry(err):
 		return true
 	case errors.As(err, &pg): // the server says that it goes, while a statement runs: before the end of the transaction

@@ -31,6 +31,16 @@ const readOnly = "25006"
 // noRole is the answer to SET ROLE when the project's is gone.
 const noRole = "22023"
 
+// denied is the answer to a role that may not do this.
+const denied = "42501"
+
+// staleRole is a denial to the role that a connection held from before. The project's may
+// be another one of the same name by now: it left this database and came back. The
+// connection sets its role anew.
+type staleRole struct{ error }
+
+func (e *staleRole) Unwrap() error { return e.error }
+
 // describe says what a failure means to a caller. A message of the server may
 // hold values of rows, so it stays inside, as the cause.
 func describe(err error, step int) error {

@@ -70,6 +70,7 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 	if !d.keep {
 		held, known = login, true
 	}
+	remembered := d.keep && known && held != login
 	fresh := map[string]*prepared{}
 	for i, statement := range t.statements {
 		a, role := params[i], t.roleOf(i)
@@ -110,6 +111,8 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 		switch is := errors.As(err, &pg); {
 		case is && pg.Code == readOnly:
 			_ = conn.Conn().Close(ctx) // the next goes to the primary
+		case is && pg.Code == denied && remembered:
+			return nil, &database.Error{Kind: database.Unavailable, Step: max(step, 0), Cause: &staleRole{err}}
 		case is && pg.Code == noRole && step < 0:
 			return nil, &database.Error{Kind: database.OutOfDate, Cause: err}
 		}

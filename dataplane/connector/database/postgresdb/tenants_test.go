@@ -208,3 +208,25 @@ func TestOpenErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestRoleOfTheSameName lets a project leave and come back by way of another process:
+// connections that held its role hold one that is gone.
+func TestRoleOfTheSameName(t *testing.T) {
+	url := testbed.Database(t)
+	serving, other := open(t, url+"&pool_max_conns=1", postgresdb.Config{}), open(t, url, postgresdb.Config{})
+	m := newMoving(t, serving)
+	for range 3 {
+		if err := m.batch("INSERT INTO $.parent VALUES ('a', '{}', 1)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(other.Drop(t.Context(), m.scope), other.Provision(t.Context(), m.scope), other.Migrate(t.Context(), m.scope, m.create)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := serving.Transact(t.Context(), m.scope, func(tx database.Tx) error {
+		_, err := tx.Batch(t.Context(), []database.Statement{{Statement: dialect.Statement{Writes: true, SQL: `INSERT INTO "` + m.scope.Namespace() + `".parent VALUES ('b', '{}', 2)`}}})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -69,7 +69,7 @@ func own(address string) (rest, method, region string, err error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return "", "", "", errors.New("the database URL is not a URL; are special characters in the password percent-encoded?")
+		return "", "", "", errors.New("the database URL can't be read; are special characters in the password percent-encoded?")
 	}
 	options := u.Query()
 	method, region = options.Get(authOption), options.Get(regionOption)

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 func TestRefused(t *testing.T) {
 	const host = "postgres://ice:hunter2@db.cluster-abc.eu-west-1.rds.amazonaws.com/x"
 	for address, want := range map[string]string{
-		"postgres://ice:hunter2@h:port/x":                                          "not a URL",
+		"postgres://ice:hunter2@h:port/x":                                          "can't be read",
 		"host=h password=hunter2 port=x":                                           "can't be read",
 		host + "?auth=kerberos":                                                    "want aws-iam",
 		host + "?aws_region=eu-west-1":                                             "goes with auth=aws-iam",

@@ -3,6 +3,7 @@ package sqlitedb
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -55,7 +56,11 @@ func (s *files) lease(scope isolation.Scope, create bool) (*file, error) {
 	f := s.open[scope.Namespace()]
 	if f == nil {
 		if _, err := os.Stat(s.path(scope)); err != nil && !create {
-			return nil, &database.Error{Kind: database.Internal, Cause: err} // no such project
+			kind := database.Internal
+			if errors.Is(err, fs.ErrNotExist) {
+				kind = database.OutOfDate
+			}
+			return nil, &database.Error{Kind: kind, Cause: err}
 		}
 		f = newFile(s.config, s.path(scope))
 		s.open[scope.Namespace()] = f

@@ -1,0 +1,55 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"icehouse/cmd/icehouse/internal/config"
+	"icehouse/cmd/icehouse/internal/rungroup"
+	"icehouse/controlplane"
+	"icehouse/controlplane/placement"
+	"icehouse/controlplane/store"
+	"icehouse/dataplane/invalidation"
+)
+
+// Operate opens what an operator works with, beside the processes that serve. The
+// configuration says where the platform's database and queue are.
+func Operate(ctx context.Context, c config.Config, log *slog.Logger, closers *rungroup.Closers) (*placement.Service, error) {
+	if c.SQLiteFolder() != "" {
+		return nil, errors.New("an installation on SQLite has one database; placements are for PostgreSQL")
+	}
+	platform, err := openStore(ctx, c, closers)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := openQueue(c, log, closers)
+	if err != nil {
+		return nil, err
+	}
+	announcer := invalidation.NewAnnouncer(messages, log)
+	closers.Push("announcer", func() error { announcer.Close(); return nil })
+	dbs, err := openDatabases(ctx, c, platform, nil, closers)
+	if err != nil {
+		return nil, err
+	}
+	return controlplane.NewPlacements(controlplane.Config{
+		Store: platform, Databases: dbs.of, OnRelease: announcer.Announce, Logger: log, Clock: time.Now,
+	}), nil
+}
+
+// Try opens the database of a placement and closes it again: it can be reached, and
+// projects can be in it.
+func Try(ctx context.Context, c config.Config, p store.Placement) error {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	if p.URL == "" {
+		return errors.New("a placement needs the URL of its database")
+	}
+	db, err := (&databases{config: c}).open(ctx, p.URL, p.ReaderURL)
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
