@@ -47,6 +47,8 @@ type commands struct {
 	GetSchema     getSchemaCommand     `cmd:"" help:"Print the schema of a service's API."`
 	Explain       explainCommand       `cmd:"" help:"Show how an operation is answered: permissions and SQL."`
 	Permissions   permissionsCommand   `cmd:"" help:"Test the permissions of the service of this folder."`
+	Modules       modulesCommand       `cmd:"" aliases:"module" help:"Add, remove and list the modules of the service of this folder."`
+	AddTemplate   addTemplateCommand   `cmd:"" help:"Copy the code of a template into the service of this folder."`
 	RootToken     rootTokenCommand     `cmd:"" aliases:"get-root-token" help:"Print a root token, or the names of all."`
 	Logs          logsCommand          `cmd:"" aliases:"function-logs" help:"Show what functions said."`
 	InvokeLocal   invokeLocalCommand   `cmd:"" help:"Run a function on this machine; not yet."`

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"icehouse/cmd/icehouse/internal/atomicfile"
 	"icehouse/cmd/icehouse/internal/yamldoc"
 )
 
@@ -89,7 +90,7 @@ func keepOld(path string, text []byte, mode os.FileMode) (name string, err error
 		kept, err := os.ReadFile(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return name, replaceFile(name, text, mode)
+			return name, atomicfile.Replace(name, text, mode)
 		case err != nil:
 			return "", err
 		case bytes.Equal(kept, text):

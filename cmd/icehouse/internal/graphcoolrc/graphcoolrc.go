@@ -21,6 +21,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
+	"icehouse/cmd/icehouse/internal/atomicfile"
 	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/variables"
 	"icehouse/cmd/icehouse/internal/yamldoc"
@@ -138,7 +139,7 @@ func (f *file) modernise(text []byte, whole *yamldoc.Node, sources variables.Sou
 	}
 	old, err := keepOld(f.path, text, f.mode)
 	if err == nil {
-		err = replaceFile(f.path, now, f.mode)
+		err = atomicfile.Replace(f.path, now, f.mode)
 	}
 	if err != nil {
 		f.warn(sources, "%s has the format of the beta, and can't be converted: %v", f.path, err)
@@ -386,7 +387,7 @@ func (f *file) change(sources variables.Sources, edit func(*file, []byte) ([]byt
 		return fmt.Errorf("%s:%w", f.path, err)
 	}
 	if string(changed) != string(text) {
-		if err := replaceFile(f.path, changed, f.mode); err != nil {
+		if err := atomicfile.Replace(f.path, changed, f.mode); err != nil {
 			return err
 		}
 	}
