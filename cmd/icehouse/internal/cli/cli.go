@@ -59,6 +59,7 @@ type commands struct {
 	Reset         resetCommand         `cmd:"" help:"Delete all data of a service."`
 	Delete        deleteCommand        `cmd:"" help:"Delete a service with all its data."`
 	Clusters      clustersCommand      `cmd:"" help:"Connect to a cluster."`
+	Local         localCommand         `cmd:"" help:"Run servers of your own in the background of this machine."`
 	Signup        signupCommand        `cmd:"" help:"Make an account on a cluster."`
 	Login         loginCommand         `cmd:"" aliases:"auth" help:"Log in to a cluster with an account."`
 	Verify        verifyCommand        `cmd:"" help:"Begin an account with the code from its mail."`
