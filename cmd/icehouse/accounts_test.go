@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"icehouse/cmd/icehouse/internal/cli"
 	"icehouse/controlplane/mail/mailtest"
 	"icehouse/deploy/testbed"
 )
@@ -56,6 +57,47 @@ func (n node) ask(path, bearer, query string, variables map[string]any) string {
 		n.t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestMailsByCommand signs up, confirms the address and sets a new password with the
+// codes that come by mail.
+func TestMailsByCommand(t *testing.T) {
+	mails := mailtest.Start(t, false, true)
+	dir, home := t.TempDir(), t.TempDir()
+	server, err := startServer(dir, t.TempDir(), map[string]string{"SMTP_URL": "smtp+plain://127.0.0.1:" + mails.Port, "MAIL_FROM": "no-reply@example.org"}, systemAPI, "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.stop()
+	run := func(code int, want, stdin string, args ...string) {
+		t.Helper()
+		var out bytes.Buffer
+		got := cli.Run(t.Context(), cli.Process{
+			Program: "icehouse", Args: args, Dir: dir, Home: home, Now: time.Now,
+			Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &out,
+		})
+		if got != code || !strings.Contains(out.String(), want) {
+			t.Fatalf("%v: exit code %d\n%s", args, got, out.String())
+		}
+	}
+	code := func() string {
+		t.Helper()
+		text := mails.Next(t).Text
+		m := regexp.MustCompile(`(?m)^([A-Za-z0-9_-]{43})$`).FindString(text)
+		if m == "" {
+			t.Fatalf("no code in %s", text)
+		}
+		return m
+	}
+	run(0, "verify CODE --cluster mine", "correct horse\n", "signup", "-c", "mine", "--host", server.api, "--email", "bob@example.org", "--name", "Bob")
+	run(1, "error: ", "", "verify", "-c", "mine", "wrong")
+	run(0, "Logged in to mine as bob@example.org.", code()+"\n", "verify", "-c", "mine")
+	run(0, "bob@example.org", "", "whoami", "-c", "mine")
+
+	run(0, "If bob@example.org has an account", "", "reset-password", "--email", "bob@example.org", "-c", "mine")
+	run(0, "Logged in to mine as bob@example.org.", "a better horse\n", "reset-password", "-c", "mine", "--code", code())
+	run(1, "error: ", "correct horse\n", "login", "-c", "mine", "--email", "bob@example.org")
+	run(0, "Logged in", "a better horse\n", "login", "-c", "mine", "--email", "bob@example.org")
 }
 
 // TestAccountsOnTwoNodes signs up through a mail server, and takes a session back on one

@@ -76,7 +76,19 @@ func setUp(env *testscript.Env, start func(*testscript.Env, string) (*running, e
 	}
 	env.Setenv("API", server.api)
 	env.Defer(server.stop)
+	env.Defer(func() { stopLocal(env.WorkDir, home) })
 	return nil
+}
+
+// stopLocal stops the background server of a script that has failed before it did.
+func stopLocal(dir, home string) {
+	if _, err := os.Stat(filepath.Join(home, ".icehouse", "local", "mine")); err != nil {
+		return
+	}
+	cli.Run(context.Background(), cli.Process{
+		Args: []string{"local", "stop", "--name", "mine"}, Env: func(string) (string, bool) { return "", false },
+		Dir: dir, Home: home, Now: time.Now, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
+	})
 }
 
 // running is a server in this process.

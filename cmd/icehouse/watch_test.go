@@ -48,8 +48,15 @@ func TestWatch(t *testing.T) {
 	wait("A new field with the name `stars` and type `Int` is created.")
 	write("graphcool.yml", "types: ./types.graphql\nrootToken: []\n")
 	wait("unknown key rootToken")
-	write("graphcool.yml", "types: ./types.graphql\nrootTokens: [night]\n")
+	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write("mail/types.graphql", "type Mail @model { id: ID! @isUnique }\n")
+	write("mail/graphcool.yml", "types: ./types.graphql\n")
+	write("graphcool.yml", "types: ./types.graphql\nrootTokens: [night]\nmodules: {mail: ./mail/graphcool.yml}\n")
 	wait("A rootToken with the name `night` is created.")
+	write("mail/types.graphql", "type Mail @model { id: ID! @isUnique subject: String }\n")
+	wait("A new field with the name `subject` and type `String` is created.")
 	signals <- os.Interrupt
 	if code := <-ended; code != 0 {
 		t.Errorf("exit code %d\n%s", code, output)

@@ -89,7 +89,7 @@ permissions:
 
 func TestModules(t *testing.T) {
 	root := Module{Content: "types: ./types.graphql\nmodules:\n  mail: ./modules/mail/graphcool.yml\nrootTokens: [ops]\n",
-		Files:    map[string]string{"./types.graphql": "type A @model { id: ID! @isUnique }"},
+		Files:    map[string]string{"./types.graphql": "type A @model { id: ID! @isUnique } # that is all"},
 		External: map[string]External{"./modules/mail/src/f.js": {URL: "http://x/1"}}}
 	mail := Module{Name: "mail", Content: `types: types.graphql
 functions:
@@ -100,7 +100,7 @@ permissions:
 rootTokens: [ops, mail]
 `, Files: map[string]string{"./types.graphql": "type B @model { id: ID! @isUnique }", "./f.graphql": "type P { x: Int } extend type Query { f: P }", "./p.graphql": "query Q { x }"}}
 	d, _ := loads(t, root, mail)
-	if d.SDL != "type A @model { id: ID! @isUnique } type B @model { id: ID! @isUnique }" {
+	if d.SDL != "type A @model { id: ID! @isUnique } # that is all\ntype B @model { id: ID! @isUnique }" {
 		t.Fatal(d.SDL)
 	}
 	f := d.Functions[0]

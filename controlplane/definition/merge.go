@@ -157,7 +157,7 @@ func (d *Definition) add(m Module, base string, external map[string]External) (w
 			*name = "./" + path.Join(base, *name)
 		}
 	}
-	d.SDL += " " + part.SDL
+	d.SDL += "\n" + part.SDL // not a space: the last line may be a comment
 	for _, f := range part.Functions {
 		for _, other := range d.Functions {
 			if strings.EqualFold(other.Name, f.Name) {

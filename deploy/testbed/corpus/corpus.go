@@ -9,8 +9,10 @@ package corpus
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -84,21 +86,18 @@ func (s *Service) Operations() ([]Operation, error) {
 	return operations, nil
 }
 
+// module is one definition as it travels.
+type module struct {
+	Name    string            `json:"name"` // "" for the root
+	Content string            `json:"content"`
+	Files   map[string]string `json:"files"`
+}
+
 // Config is the service's definition as it travels to the server (platform
-// §1.7). Function sources are no part of the corpus: a function that does
-// nothing stands for each.
+// §1.7), with its modules. Function sources are no part of the corpus: a function
+// that does nothing stands for each.
 func (s *Service) Config() (string, error) {
 	root := filepath.Join(s.dir, "service")
-	files := map[string]string{}
-	add := func(as, path string) error {
-		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
-		if err != nil {
-			return err
-		}
-		files[as] = string(data)
-		return nil
-	}
-	content := "types: ./types.graphql\npermissions:\n- operation: \"*\"\n"
 	if s.YML == nil {
 		var all []string
 		for _, t := range s.Types {
@@ -108,14 +107,36 @@ func (s *Service) Config() (string, error) {
 			}
 			all = append(all, string(data))
 		}
-		files["./types.graphql"] = strings.Join(all, "\n")
-		return encode(content, files)
+		return encode([]module{{
+			Content: "types: ./types.graphql\npermissions:\n- operation: \"*\"\n",
+			Files:   map[string]string{"./types.graphql": strings.Join(all, "\n")},
+		}})
 	}
-	data, err := os.ReadFile(filepath.Join(root, filepath.Base(filepath.FromSlash(*s.YML))))
+	first, listed, err := readModule("", filepath.Join(root, filepath.Base(filepath.FromSlash(*s.YML))))
 	if err != nil {
 		return "", err
 	}
-	content = string(data)
+	all := []module{first}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		m, _, err := readModule(name, filepath.Join(root, filepath.FromSlash(listed[name])))
+		if err != nil {
+			return "", err
+		}
+		all = append(all, m)
+	}
+	return encode(all)
+}
+
+// readModule reads one graphcool.yml with the files that it names; listed are the paths
+// of its modules.
+func readModule(name, yml string) (m module, listed map[string]string, err error) {
+	root := filepath.Dir(yml)
+	m = module{Name: name, Files: map[string]string{}}
+	data, err := os.ReadFile(yml)
+	if err != nil {
+		return m, nil, err
+	}
+	m.Content = string(data)
 	var definition struct {
 		Types     any `yaml:"types"` // a path, or a list of them
 		Functions map[string]struct {
@@ -128,9 +149,10 @@ func (s *Service) Config() (string, error) {
 		Permissions []struct {
 			Query string `yaml:"query"`
 		} `yaml:"permissions"`
+		Modules map[string]string `yaml:"modules"`
 	}
 	if err := yaml.Unmarshal(data, &definition); err != nil {
-		return "", fmt.Errorf("%s: %w", *s.YML, err)
+		return m, nil, fmt.Errorf("%s: %w", yml, err)
 	}
 	var paths []string
 	switch types := definition.Types.(type) {
@@ -140,21 +162,21 @@ func (s *Service) Config() (string, error) {
 		// The command line joins the files into one.
 		joined, err := joinTypes(root, types)
 		if err != nil {
-			return "", err
+			return m, nil, err
 		}
-		files["./types.graphql"] = joined
-		if content, err = withTypes(data, "./types.graphql"); err != nil {
-			return "", err
+		m.Files["./types.graphql"] = joined
+		if m.Content, err = withTypes(data, "./types.graphql"); err != nil {
+			return m, nil, err
 		}
 	}
 	for _, f := range definition.Functions {
 		paths = append(paths, f.Schema, f.Query)
 		code, _ := f.Handler.Code.(string)
-		if m, ok := f.Handler.Code.(map[string]any); ok {
-			code, _ = m["src"].(string)
+		if c, ok := f.Handler.Code.(map[string]any); ok {
+			code, _ = c["src"].(string)
 		}
 		if code != "" {
-			files[code] = "module.exports = function () { return { data: {} } }\n"
+			m.Files[code] = "module.exports = function () { return { data: {} } }\n"
 		}
 	}
 	for _, p := range definition.Permissions {
@@ -165,15 +187,17 @@ func (s *Service) Config() (string, error) {
 		if path == "" {
 			continue
 		}
-		if err := add(path, path); err != nil {
-			return "", err
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
+		if err != nil {
+			return m, nil, err
 		}
+		m.Files[path] = string(data)
 	}
-	return encode(content, files)
+	return m, definition.Modules, nil
 }
 
-func encode(content string, files map[string]string) (string, error) {
-	out, err := json.Marshal(map[string]any{"modules": []any{map[string]any{"name": "", "content": content, "files": files}}})
+func encode(modules []module) (string, error) {
+	out, err := json.Marshal(map[string]any{"modules": modules})
 	return string(out), err
 }
 
@@ -233,18 +257,20 @@ func (s *Service) PermissionQueries() (int, error) {
 	if err := json.Unmarshal([]byte(config), &c); err != nil {
 		return 0, err
 	}
-	var definition struct {
-		Permissions []struct {
-			Query string `yaml:"query"`
-		} `yaml:"permissions"`
-	}
-	if err := yaml.Unmarshal([]byte(c.Modules[0].Content), &definition); err != nil {
-		return 0, err
-	}
 	n := 0
-	for _, p := range definition.Permissions {
-		if p.Query != "" {
-			n++
+	for _, m := range c.Modules {
+		var definition struct {
+			Permissions []struct {
+				Query string `yaml:"query"`
+			} `yaml:"permissions"`
+		}
+		if err := yaml.Unmarshal([]byte(m.Content), &definition); err != nil {
+			return 0, err
+		}
+		for _, p := range definition.Permissions {
+			if p.Query != "" {
+				n++
+			}
 		}
 	}
 	return n, nil

@@ -140,11 +140,80 @@ func (c *signupCommand) Run(s *session) error {
 		return conn.explain(err)
 	}
 	if login.Token == "" { // the cluster wants to know first that the address is theirs
+		if c.Host != "" { // verify will want to know it
+			if err := conn.env.SaveCluster(conn.cluster, true); err != nil {
+				return err
+			}
+		}
 		return c.show(s, map[string]any{"cluster": conn.cluster.Name, "user": login.User}, func() {
-			s.printf("The account is made. Follow the letter to %s, then: %s login --email %s\n", c.Email, s.Program, c.Email)
+			s.printf("The account is made. Follow the letter to %s; with its code: %s verify CODE --cluster %s\n", c.Email, s.Program, conn.cluster.Name)
 		})
 	}
 	return c.enter(s, conn, login.Token, login.User)
+}
+
+type verifyCommand struct {
+	Code string `arg:"" optional:"" help:"The code from the mail; asked for if it is not given."`
+	door
+}
+
+// Run begins an account whose address has got a code, and lets it in.
+func (c *verifyCommand) Run(s *session) error {
+	conn, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	if c.Code == "" {
+		if c.Code, err = s.askSecret("Code from the mail: "); err != nil {
+			return err
+		}
+	}
+	login, err := conn.VerifyEmail(s.ctx, strings.TrimSpace(c.Code))
+	if err != nil {
+		return conn.explain(err)
+	}
+	if login.Token == "" {
+		return c.show(s, map[string]any{"cluster": conn.cluster.Name, "user": login.User}, func() {
+			s.printf("The address is confirmed. Next: %s login --email %s --cluster %s\n", s.Program, login.User.Email, conn.cluster.Name)
+		})
+	}
+	return c.enter(s, conn, login.Token, login.User)
+}
+
+type resetPasswordCommand struct {
+	Email string `xor:"step" help:"The e-mail address of the account, which gets a code."`
+	Code  string `xor:"step" help:"The code from the mail: set a new password with it."`
+	door
+}
+
+// Run has a code sent, or sets a new password with one.
+func (c *resetPasswordCommand) Run(s *session) error {
+	conn, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	if c.Code != "" {
+		password, err := s.askSecret("New password: ")
+		if err != nil {
+			return err
+		}
+		login, err := conn.ResetPassword(s.ctx, c.Code, password)
+		if err != nil {
+			return conn.explain(err)
+		}
+		return c.enter(s, conn, login.Token, login.User)
+	}
+	if c.Email == "" {
+		if c.Email, err = s.ask("E-mail address: "); err != nil {
+			return err
+		}
+	}
+	if err := conn.RequestPasswordReset(s.ctx, c.Email); err != nil {
+		return conn.explain(err)
+	}
+	return c.show(s, map[string]any{"cluster": conn.cluster.Name, "email": c.Email}, func() {
+		s.printf("If %s has an account, a mail is on its way; with its code: %s reset-password --code CODE --cluster %s\n", c.Email, s.Program, conn.cluster.Name)
+	})
 }
 
 type logoutCommand struct {

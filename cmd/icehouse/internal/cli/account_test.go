@@ -63,7 +63,7 @@ func TestLoginAndSignup(t *testing.T) {
 			"Logged in to new as ada@example.org.", "    new:\n      host: " + server.URL + "\n      faasHost: " + server.URL + "\n      clusterSecret: fresh\n    default: new\n"},
 		"an address that is taken": {known, "", "eve@example.org\nEve\nsecret\n", nil, []string{"signup", "-c", "mine"}, 1, "taken", known},
 		"an address to confirm": {known, "", "secret\n", nil, []string{"signup", "--email", "ada@example.org", "--name", "Unconfirmed"}, 0,
-			"Follow the letter to ada@example.org, then: icehouse login --email ada@example.org", known},
+			"Follow the letter to ada@example.org; with its code: icehouse verify CODE --cluster mine", known},
 		"log in":                      {known, "", "ada@example.org\nsecret\n", nil, []string{"login"}, 0, `Logged in to mine as ada@example.org.`, "clusterSecret: again\n"},
 		"log in at a terminal":        {known, "", "ada@example.org\n", func() (string, error) { return "secret", nil }, []string{"login", "--json"}, 0, `"cluster": "mine"`, "clusterSecret: again\n"},
 		"a wrong password":            {known, "", "", func() (string, error) { return "wrong", nil }, []string{"login", "--email", "ada@example.org"}, 1, "wrong e-mail address or password", known},

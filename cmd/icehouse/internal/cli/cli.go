@@ -40,35 +40,49 @@ type Process struct {
 
 // commands is the grammar of the command line.
 type commands struct {
-	Init        initCommand        `cmd:"" help:"Make a folder with a new service in it, or with a deployed one."`
-	Deploy      deployCommand      `cmd:"" help:"Deploy the service of this folder."`
-	Diff        diffCommand        `cmd:"" help:"Show what a deploy would change."`
-	Info        infoCommand        `cmd:"" help:"Show a service and its endpoints."`
-	List        listCommand        `cmd:"" aliases:"ls" help:"List targets and services."`
-	GetSchema   getSchemaCommand   `cmd:"" help:"Print the schema of a service's API."`
-	Explain     explainCommand     `cmd:"" help:"Show how an operation is answered: permissions and SQL."`
-	Permissions permissionsCommand `cmd:"" help:"Test the permissions of the service of this folder."`
-	RootToken   rootTokenCommand   `cmd:"" help:"Print a root token, or the names of all."`
-	Logs        logsCommand        `cmd:"" help:"Show what functions said."`
-	InvokeLocal invokeLocalCommand `cmd:"" help:"Run a function on this machine; not yet."`
-	Playground  playgroundCommand  `cmd:"" help:"Open the page of a service's API."`
-	Console     consoleCommand     `cmd:"" help:"Open the page of a cluster."`
-	Export      exportCommand      `cmd:"" help:"Write all data of a service into an archive."`
-	Import      importCommand      `cmd:"" help:"Bring the data of an archive into a service."`
-	Reset       resetCommand       `cmd:"" help:"Delete all data of a service."`
-	Delete      deleteCommand      `cmd:"" help:"Delete a service with all its data."`
-	Clusters    clustersCommand    `cmd:"" help:"Connect to a cluster."`
-	Signup      signupCommand      `cmd:"" help:"Make an account on a cluster."`
-	Login       loginCommand       `cmd:"" aliases:"auth" help:"Log in to a cluster with an account."`
-	Logout      logoutCommand      `cmd:"" help:"End the session at a cluster."`
-	Account     accountCommand     `cmd:"" aliases:"whoami" help:"Show the account that a cluster knows you by."`
-	Dev         devCommand         `cmd:"" help:"Run every role in one process, for development."`
-	Serve       serveCommand       `cmd:"" help:"Run a server."`
-	Admin       adminCommand       `cmd:"" help:"For operators: the databases of an installation."`
-	Completion  completionCommand  `cmd:"" help:"Print a script that completes commands in a shell."`
-	Complete    completeCommand    `cmd:"" hidden:""`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
-	Help        helpCommand        `cmd:"" help:"Explain a command."`
+	Init          initCommand          `cmd:"" help:"Make a folder with a new service in it, or with a deployed one."`
+	Deploy        deployCommand        `cmd:"" aliases:"push" help:"Deploy the service of this folder."`
+	Diff          diffCommand          `cmd:"" aliases:"status" help:"Show what a deploy would change."`
+	Info          infoCommand          `cmd:"" aliases:"endpoints" help:"Show a service and its endpoints."`
+	List          listCommand          `cmd:"" aliases:"ls,projects" help:"List targets and services."`
+	GetSchema     getSchemaCommand     `cmd:"" help:"Print the schema of a service's API."`
+	Explain       explainCommand       `cmd:"" help:"Show how an operation is answered: permissions and SQL."`
+	Permissions   permissionsCommand   `cmd:"" help:"Test the permissions of the service of this folder."`
+	Modules       modulesCommand       `cmd:"" aliases:"module" help:"Add, remove and list the modules of the service of this folder."`
+	AddTemplate   addTemplateCommand   `cmd:"" help:"Copy the code of a template into the service of this folder."`
+	RootToken     rootTokenCommand     `cmd:"" aliases:"get-root-token" help:"Print a root token, or the names of all."`
+	Logs          logsCommand          `cmd:"" aliases:"function-logs" help:"Show what functions said."`
+	InvokeLocal   invokeLocalCommand   `cmd:"" help:"Run a function on this machine; not yet."`
+	Playground    playgroundCommand    `cmd:"" help:"Open the page of a service's API."`
+	Console       consoleCommand       `cmd:"" help:"Open the page of a cluster."`
+	Export        exportCommand        `cmd:"" help:"Write all data of a service into an archive."`
+	Import        importCommand        `cmd:"" help:"Bring the data of an archive into a service."`
+	Reset         resetCommand         `cmd:"" help:"Delete all data of a service."`
+	Delete        deleteCommand        `cmd:"" help:"Delete a service with all its data."`
+	Clusters      clustersCommand      `cmd:"" help:"Connect to a cluster."`
+	Local         localCommand         `cmd:"" help:"Run servers of your own in the background of this machine."`
+	Signup        signupCommand        `cmd:"" help:"Make an account on a cluster."`
+	Login         loginCommand         `cmd:"" aliases:"auth" help:"Log in to a cluster with an account."`
+	Verify        verifyCommand        `cmd:"" help:"Begin an account with the code from its mail."`
+	ResetPassword resetPasswordCommand `cmd:"" help:"Get a new password for an account."`
+	Logout        logoutCommand        `cmd:"" help:"End the session at a cluster."`
+	Account       accountCommand       `cmd:"" aliases:"whoami" help:"Show the account that a cluster knows you by."`
+	Dev           devCommand           `cmd:"" help:"Run every role in one process, for development."`
+	Serve         serveCommand         `cmd:"" help:"Run a server."`
+	Admin         adminCommand         `cmd:"" help:"For operators: the databases of an installation."`
+	Completion    completionCommand    `cmd:"" help:"Print a script that completes commands in a shell."`
+	Complete      completeCommand      `cmd:"" hidden:""`
+	Update        updateCommand        `cmd:"" help:"Say how this program is updated."`
+	Plugins       pluginsCommand       `cmd:"" help:"List plugins; there are none."`
+	Version       versionCommand       `cmd:"" help:"Print the version."`
+	Help          helpCommand          `cmd:"" help:"Explain a command."`
+
+	// Of earlier versions.
+	Pull       olderCommand `cmd:"" hidden:"" passthrough:""`
+	Clone      olderCommand `cmd:"" hidden:"" passthrough:""`
+	Functions  olderCommand `cmd:"" hidden:"" passthrough:""`
+	Env        olderCommand `cmd:"" hidden:"" passthrough:""`
+	Quickstart olderCommand `cmd:"" hidden:"" passthrough:""`
 }
 
 // session is what a running command works with.
@@ -182,20 +196,18 @@ func (s *session) notef(format string, args ...any) {
 func (s *session) errorf(format string, args ...any) { s.notef("error: "+format, args...) }
 
 type helpCommand struct {
-	Command string `arg:"" optional:"" help:"The command to explain."`
+	Command []string `arg:"" optional:"" help:"The command to explain."`
 }
 
 func (c *helpCommand) Run(s *session) error {
-	if c.Command == "" {
-		return s.explain()
-	}
-	return s.explain(c.Command)
+	return s.explain(c.Command...)
 }
 
 type versionCommand struct{ output }
 
-func (c *versionCommand) Run(s *session) error {
-	version, revision := "devel", ""
+// built is what was built: a version, and the revision of the sources if it is known.
+func built() (version, revision string) {
+	version = "devel"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; v != "" && v != "(devel)" {
 			version = v
@@ -206,6 +218,11 @@ func (c *versionCommand) Run(s *session) error {
 			}
 		}
 	}
+	return version, revision
+}
+
+func (c *versionCommand) Run(s *session) error {
+	version, revision := built()
 	return c.show(s, map[string]string{"version": version, "revision": revision}, func() {
 		if revision != "" {
 			version += " (" + revision + ")"

@@ -8,7 +8,7 @@ import (
 
 // openCommands are the commands that take flags they do not know: the definition
 // reads them as ${opt:name}.
-var openCommands = map[string]bool{"deploy": true, "diff": true}
+var openCommands = map[string]bool{"deploy": true, "diff": true, "push": true, "status": true}
 
 // splitOptions takes the unknown flags out of the arguments of an open command, and
 // lists all flags by name.
@@ -20,11 +20,9 @@ func splitOptions(app *kong.Application, args []string) (known []string, options
 		return args, options
 	}
 	flags := map[string]*kong.Flag{}
-	for _, command := range append([]*kong.Node{app.Node}, app.Children...) {
-		if command == app.Node || command.Name == args[0] {
-			for _, flag := range command.Flags {
-				flags[flag.Name] = flag
-			}
+	for _, command := range []*kong.Node{app.Node, childOf(app.Node, args[0])} {
+		for _, flag := range command.Flags {
+			flags[flag.Name] = flag
 		}
 	}
 	known = append(known, args[0])

@@ -24,15 +24,20 @@ func (c *serveCommand) Run(s *session) error {
 	})
 }
 
-type devCommand struct{ config.Config }
+type devCommand struct {
+	Announce string `hidden:"" enum:"local,none" default:"local" help:"none: the command line is not told of this server."`
+	config.Config
+}
 
 func (c *devCommand) Run(s *session) error {
 	c.Role, c.Dev = config.All, true
 	began := s.Now()
 	return s.serve(c.Config, func(ctx context.Context, srv *server.Server, log *slog.Logger) {
-		// Whoever cannot write the home directory can still connect by hand.
-		if err := s.announce(ctx, srv); err != nil {
-			log.Warn("the command line will not find this server by itself", "error", err)
+		if c.Announce == localCluster {
+			// Whoever cannot write the home directory can still connect by hand.
+			if err := s.announce(ctx, srv); err != nil {
+				log.Warn("the command line will not find this server by itself", "error", err)
+			}
 		}
 		s.printf("Icehouse is ready after %.1f s. Stop it with Ctrl-C.\n\n", s.Now().Sub(began).Seconds())
 		s.printf("  Data API    %s/simple/v1/<service>\n", srv.URL())

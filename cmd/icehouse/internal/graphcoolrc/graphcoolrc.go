@@ -8,6 +8,7 @@
 package graphcoolrc
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
+	"icehouse/cmd/icehouse/internal/atomicfile"
 	"icehouse/cmd/icehouse/internal/excerpt"
 	"icehouse/cmd/icehouse/internal/variables"
 	"icehouse/cmd/icehouse/internal/yamldoc"
@@ -35,8 +37,6 @@ const homeKey = "graphcool-framework"
 const (
 	defaultName     = "default"
 	defaultFaaSHost = "http://localhost:60050"
-	// oldCluster is what the beta's environments lay on.
-	oldCluster = "shared-eu-west-1"
 )
 
 // Cluster is an installation that hosts services.
@@ -82,7 +82,19 @@ func Load(serviceDir, home string, sources variables.Sources) (*Environment, err
 	if home != "" {
 		e.home = file{path: filepath.Join(home, FileName), mode: 0o600, prefix: []string{homeKey}}
 	}
-	return e, errors.Join(e.service.load(sources), e.home.load(sources))
+	if err := errors.Join(e.service.load(sources), e.home.load(sources)); err != nil {
+		return e, err
+	}
+	if err := e.takeOver(); err != nil {
+		e.service.warn(sources, "the token in %s is not taken over: %v", veryOldName, err)
+	}
+	return e, nil
+}
+
+func (*file) warn(sources variables.Sources, format string, args ...any) {
+	if sources.Warn != nil {
+		sources.Warn(fmt.Sprintf(format, args...))
+	}
 }
 
 func (f *file) load(sources variables.Sources) error {
@@ -105,14 +117,39 @@ func (f *file) load(sources variables.Sources) error {
 		}
 		return fmt.Errorf("%s:%w", f.path, err)
 	}
-	whole = sources.Fill(whole)
-	if len(f.prefix) > 0 && whole.Get(homeKey) == nil && (whole.Get("targets") != nil || whole.Get("clusters") != nil) {
+	if len(f.prefix) > 0 && whole.Get(homeKey) == nil && (whole.Get("targets") != nil || whole.Get("clusters") != nil || whole.Get("environments") != nil) {
 		f.prefix = nil // from before the file was shared
 	}
+	if whole, err = f.modernise(text, whole, sources); err != nil {
+		return fmt.Errorf("%s:%w", f.path, err)
+	}
+	whole = sources.Fill(whole)
 	if f.root = whole.Lookup(f.prefix...); f.root == nil {
 		f.root = &yamldoc.Node{Kind: yamldoc.Mapping}
 	}
 	return nil
+}
+
+// modernise converts a file of the beta, keeps the old one beside it, and returns what it
+// says now. Where nothing can be written it is converted in memory each time.
+func (f *file) modernise(text []byte, whole *yamldoc.Node, sources variables.Sources) (*yamldoc.Node, error) {
+	now, lost, err := convert(text, f.prefix)
+	if err != nil || bytes.Equal(now, text) {
+		return whole, err
+	}
+	old, err := keepOld(f.path, text, f.mode)
+	if err == nil {
+		err = atomicfile.Replace(f.path, now, f.mode)
+	}
+	if err != nil {
+		f.warn(sources, "%s has the format of the beta, and can't be converted: %v", f.path, err)
+	} else {
+		f.warn(sources, "%s had the format of the beta; it is converted, and kept as %s", f.path, filepath.Base(old))
+	}
+	for _, what := range lost {
+		f.warn(sources, "%s: the format of today has no place for %s", f.path, what)
+	}
+	return yamldoc.Parse(now)
 }
 
 // Clusters lists the clusters, the service's own first.
@@ -127,9 +164,7 @@ func (e *Environment) Clusters() []Cluster {
 			c := Cluster{Name: entry.Key, Host: strings.TrimRight(host, "/"), Own: f.path == e.home.path}
 			c.FaaSHost, _ = entry.Value.Get("faasHost").Text()
 			c.FaaSHost = cmp.Or(strings.TrimRight(c.FaaSHost, "/"), defaultFaaSHost)
-			secret, _ := entry.Value.Get("clusterSecret").Text()
-			token, _ := entry.Value.Get("token").Text() // its old name
-			c.Secret = cmp.Or(secret, token)
+			c.Secret, _ = entry.Value.Get("clusterSecret").Text()
 			out = append(out, c)
 		}
 	}
@@ -218,32 +253,11 @@ func (e *Environment) Targets() []Target {
 func (e *Environment) names() []string {
 	var out []string
 	for _, f := range []file{e.service, e.home} {
-		for _, entry := range f.targets().Entries {
+		for _, entry := range f.root.Get("targets").EntriesOrNone() {
 			if entry.Key != defaultName && !slices.Contains(out, entry.Key) {
 				out = append(out, entry.Key)
 			}
 		}
-	}
-	return out
-}
-
-// targets are a file's targets; the beta called them environments.
-func (f file) targets() *yamldoc.Node {
-	if n := f.root.Get("targets"); n != nil {
-		return n
-	}
-	out := &yamldoc.Node{Kind: yamldoc.Mapping}
-	for _, entry := range f.root.Get("environments").EntriesOrNone() {
-		id, ok := entry.Value.Text()
-		if !ok {
-			id, ok = entry.Value.Get("projectId").Text()
-		}
-		if ok {
-			out.Entries = append(out.Entries, yamldoc.Entry{Key: entry.Key, Value: yamldoc.String(oldCluster + "/" + id)})
-		}
-	}
-	if name, ok := f.root.Get(defaultName).Text(); ok {
-		out.Entries = append(out.Entries, yamldoc.Entry{Key: defaultName, Value: yamldoc.String(name)})
 	}
 	return out
 }
@@ -258,7 +272,7 @@ func (e *Environment) find(name string) (Target, bool) {
 	for range maxAliases + 1 {
 		value := ""
 		for i, f := range files {
-			if v, ok := f.targets().Get(name).Text(); ok {
+			if v, ok := f.root.Lookup("targets", name).Text(); ok {
 				value, files = v, files[i:]
 				break
 			}
@@ -364,12 +378,16 @@ func (f *file) change(sources variables.Sources, edit func(*file, []byte) ([]byt
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	changed, err := edit(f, text)
+	now, _, err := convert(text, f.prefix)
+	if err != nil {
+		return fmt.Errorf("%s:%w", f.path, err)
+	}
+	changed, err := edit(f, now)
 	if err != nil {
 		return fmt.Errorf("%s:%w", f.path, err)
 	}
 	if string(changed) != string(text) {
-		if err := replaceFile(f.path, changed, f.mode); err != nil {
+		if err := atomicfile.Replace(f.path, changed, f.mode); err != nil {
 			return err
 		}
 	}

@@ -107,14 +107,62 @@ func TestClusters(t *testing.T) {
 	}
 }
 
-func TestEnvironmentsOfTheBeta(t *testing.T) {
-	p := newPlace(t, "default: dev\nenvironments:\n  dev: c1\n  prod:\n    projectId: c2\n", "")
+// TestBeta converts files of the beta and keeps them beside.
+func TestBeta(t *testing.T) {
+	service := "# ours\ndefault: dev\nenvironments:\n  dev: c1\n  prod:\n    projectId: c2\n    envVars: {KEY: x}\n  none: {}\n"
+	home := "graphcool-framework:\n  clusters:\n    mine: # kept\n      host: http://h\n      token: t0k\n"
+	p := newPlace(t, service, home)
+	if err := os.WriteFile(filepath.Join(p.service, graphcoolrc.FileName+".old"), []byte("another"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.home, ".graphcool"), []byte(`{"token": "old"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var warned []string
+	load := func() *graphcoolrc.Environment {
+		e, err := graphcoolrc.Load(p.service, p.home, variables.Sources{
+			Env: func(string) (string, bool) { return "", false }, Warn: func(m string) { warned = append(warned, m) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e := load()
 	var got []string
-	for _, target := range p.load(t).Targets() {
+	for _, target := range e.Targets() {
 		got = append(got, target.Name+"="+target.String())
 	}
 	if diff := cmp.Diff([]string{"dev=shared-eu-west-1/c1", "prod=shared-eu-west-1/c2"}, got); diff != "" {
 		t.Error(diff)
+	}
+	if target, err := e.Target(""); err != nil || target.Project != "c1" {
+		t.Errorf("default %v, %v", target, err)
+	}
+	if diff := cmp.Diff([]graphcoolrc.Cluster{{Name: "mine", Host: "http://h", FaaSHost: "http://localhost:60050", Secret: "t0k", Own: true}}, e.Clusters()); diff != "" {
+		t.Error(diff)
+	}
+	if len(warned) != 4 {
+		t.Errorf("warnings: %q", warned)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(p.service, ".graphcoolrc"):      "# ours\ntargets:\n  dev: shared-eu-west-1/c1\n  prod: shared-eu-west-1/c2\n  default: dev\n",
+		filepath.Join(p.service, ".graphcoolrc.old"):  "another",
+		filepath.Join(p.service, ".graphcoolrc.old2"): service,
+		filepath.Join(p.home, ".graphcoolrc"):         "graphcool-framework:\n  clusters:\n    mine: # kept\n      host: http://h\n      clusterSecret: t0k\n      faasHost: http://localhost:60050\n  platformToken: old\n",
+		filepath.Join(p.home, ".graphcoolrc.old"):     home,
+	} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(text)); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+	}
+	warned = nil
+	if load(); len(warned) > 0 {
+		t.Errorf("converted twice: %q", warned)
 	}
 }
 

@@ -32,6 +32,7 @@ var rootKeys = []key{
 	{"functions", (*loader).checkFunctions, false},
 	{"permissions", listOf((*loader).checkPermission), false},
 	{"rootTokens", listOf((*loader).checkText), false},
+	{modulesKey, (*loader).checkModules, false},
 	{customKey, mappingOnly, false},
 }
 
@@ -40,10 +41,6 @@ func (l *loader) check(root *yamldoc.Node) {
 	for _, e := range root.Entries {
 		if later[e.Key] {
 			l.problem(e.At, "%s belongs to the 1.0 format (Prisma), which is another product", e.Key)
-			return
-		}
-		if e.Key == "modules" {
-			l.problem(e.At, "modules are not supported: move their types, functions and permissions into this file")
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -51,12 +52,12 @@ func (l *loader) collectTypes(n *yamldoc.Node) *yamldoc.Node {
 		}
 		if text, ok := l.read(n, path); ok {
 			texts = append(texts, text)
-			l.def.types = append(l.def.types, typesFile{filepath.Clean(filepath.FromSlash(path)), text})
+			l.def.types = append(l.def.types, typesFile{filepath.Join(filepath.FromSlash(l.base), filepath.FromSlash(path)), text})
 		}
 	}
 	each(n)
 	path, _ := first.Text()
-	l.def.Files[path] = strings.Join(texts, "\n")
+	l.keep(path, strings.Join(texts, "\n"))
 	return first
 }
 
@@ -101,7 +102,7 @@ func (l *loader) collectCode(n *yamldoc.Node) {
 		l.problem(n.At, "%s: the code of a function must be inside the folder of %s", path, FileName)
 	default:
 		if text, ok := l.read(n, path); ok {
-			l.def.Files[path] = text
+			l.keep(path, text)
 		}
 	}
 }
@@ -130,9 +131,18 @@ func (l *loader) collectQuery(n *yamldoc.Node, named bool) {
 		l.problem(n.At, "%s: the file must be inside the folder of %s", path, FileName)
 	default:
 		if text, ok := l.read(n, path); ok {
-			l.def.Files[path] = text
+			l.keep(path, text)
 		}
 	}
+}
+
+// keep takes a text along: in the root under the path as written, in a module under one
+// that starts with "./" (platform §9.2).
+func (l *loader) keep(name, text string) {
+	if l.base != "." && !path.IsAbs(name) {
+		name = "./" + path.Clean(name)
+	}
+	l.def.Files[name] = text
 }
 
 func outside(path string) bool { return !filepath.IsLocal(filepath.FromSlash(path)) }
@@ -141,7 +151,7 @@ func outside(path string) bool { return !filepath.IsLocal(filepath.FromSlash(pat
 func (l *loader) read(n *yamldoc.Node, path string) (string, bool) {
 	full := filepath.FromSlash(path)
 	if !filepath.IsAbs(full) {
-		full = filepath.Join(l.dir, full)
+		full = filepath.Join(l.dir, filepath.FromSlash(l.base), full)
 	}
 	text, err := os.ReadFile(full)
 	switch {

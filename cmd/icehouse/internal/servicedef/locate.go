@@ -27,8 +27,10 @@ func (d Definition) Locate(typeName, field, message string) (Problem, bool) {
 		return Problem{}, false
 	}
 	for _, m := range quoted.FindAllStringSubmatch(message, -1) {
-		if at, ok := d.named(m[1]); ok {
-			return Problem{FileName, at, message, excerpt.Show(d.text, "      ", at.Line, at.Column)}, true
+		for _, f := range d.written {
+			if at, ok := f.named(m[1]); ok {
+				return Problem{f.path, at, message, excerpt.Show(f.text, "      ", at.Line, at.Column)}, true
+			}
 		}
 	}
 	return Problem{}, false
@@ -38,14 +40,14 @@ var quoted = regexp.MustCompile("['`]([^'`]+)['`]")
 
 // named is where the YAML has a function or root token of this name, or a permission for
 // this operation.
-func (d Definition) named(name string) (at yamldoc.Position, ok bool) {
-	for _, e := range d.root.Get("functions").EntriesOrNone() {
+func (f yamlFile) named(name string) (at yamldoc.Position, ok bool) {
+	for _, e := range f.root.Get("functions").EntriesOrNone() {
 		if e.Key == name {
 			return e.At, true
 		}
 	}
 	for _, key := range []string{"permissions", "rootTokens"} {
-		list := d.root.Get(key)
+		list := f.root.Get(key)
 		if list == nil {
 			continue
 		}
@@ -67,7 +69,7 @@ func (d Definition) inTypes(typeName, field, message string) (Problem, bool) {
 	for _, f := range d.types {
 		texts = append(texts, f.text)
 	}
-	all := strings.Join(texts, "\n") // as collectTypes does
+	all := strings.Join(texts, "\n") // as collectTypes and the server do
 	_, found := datamodel.Parse(all)
 	for _, one := range found {
 		if one.Type == typeName && one.Field == field && one.Description == message && one.Line > 0 {

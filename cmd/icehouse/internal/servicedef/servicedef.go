@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,10 +33,24 @@ const FileName = "graphcool.yml"
 type Definition struct {
 	Content string            // the YAML text, variables replaced, without custom
 	Files   map[string]string // texts by path, as written in the YAML
+	Modules []Module          // what the server merges into it (platform §9)
 	Paths   []string          // the files on disk, for those who watch them
 	types   []typesFile       // what the data model is made of
-	text    string            // of the YAML as written, and what it says
-	root    *yamldoc.Node
+	written []yamlFile        // the YAML of the root and of the modules
+}
+
+// Module is one definition as it travels (platform §1.7).
+type Module struct {
+	Name    string            `json:"name"` // "" for the root
+	Content string            `json:"content"`
+	Files   map[string]string `json:"files"`
+}
+
+// yamlFile is a definition's YAML as written, and what it says.
+type yamlFile struct {
+	path string // from the service's folder
+	text string
+	root *yamldoc.Node
 }
 
 // Empty is the definition of a service before its first deploy.
@@ -93,60 +108,79 @@ func Find(dir string) string {
 	}
 }
 
-// Load reads and checks the definition in a folder. warn hears of what is odd
-// but no mistake.
+// Load reads and checks the definition in a folder, with its modules. warn hears of
+// what is odd but no mistake.
 func Load(dir string, sources variables.Sources) (Definition, error) {
-	path := filepath.Join(dir, FileName)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	l := newLoader(dir, FileName, sources.Warn)
+	switch err := l.load(sources); {
+	case errors.Is(err, fs.ErrNotExist):
 		return Definition{}, fmt.Errorf("no %s in %s", FileName, dir)
-	}
-	if err != nil {
-		return Definition{}, err
-	}
-	l := loader{dir: dir, text: string(text), warn: sources.Warn, def: Definition{Files: map[string]string{}, Paths: []string{path}}}
-	if l.unquotedWildcards(); len(l.problems) > 0 {
-		return Definition{}, l.problems
-	}
-	root, err := yamldoc.Parse(text)
-	var syntax *yamldoc.Error
-	switch {
-	case errors.As(err, &syntax):
-		l.problem(syntax.At, "%s", syntax.Message)
-		return Definition{}, l.problems
 	case err != nil:
 		return Definition{}, err
 	}
-	filled := sources.Fill(root)
-	l.check(filled)
+	l.loadModules(sources)
 	if len(l.problems) > 0 {
-		return Definition{}, l.problems.sorted()
+		return Definition{}, l.problems
 	}
-	sent := l.collect(filled)
-	if len(l.problems) > 0 {
-		return Definition{}, l.problems.sorted()
-	}
-	l.def.text, l.def.root = l.text, filled
-	l.def.Content, err = content(text, root, sent)
-	return l.def, err
+	return l.def, nil
 }
 
-// loader gathers the problems and files of one definition.
+// loader gathers the problems and files of one graphcool.yml.
 type loader struct {
-	dir      string
+	dir      string // of the service
+	base     string // of the YAML, from dir, with slashes; "." at the root
+	file     string // the YAML, from dir
 	text     string // of the file
 	warn     func(string)
 	problems Problems
 	def      Definition
 }
 
+func newLoader(dir, file string, warn func(string)) *loader {
+	return &loader{dir: dir, base: path.Dir(file), file: file, warn: warn, def: Definition{Files: map[string]string{}}}
+}
+
+// load reads the YAML and the files that it names. Its error is about reading; what is
+// wrong with the text are problems.
+func (l *loader) load(sources variables.Sources) error {
+	full := filepath.Join(l.dir, filepath.FromSlash(l.file))
+	text, err := os.ReadFile(full)
+	if err != nil {
+		return err
+	}
+	l.text = string(text)
+	l.def.Paths = []string{full}
+	if l.unquotedWildcards(); len(l.problems) > 0 {
+		return nil
+	}
+	root, err := yamldoc.Parse(text)
+	var syntax *yamldoc.Error
+	switch {
+	case errors.As(err, &syntax):
+		l.problem(syntax.At, "%s", syntax.Message)
+		return nil
+	case err != nil:
+		return err
+	}
+	filled := sources.Fill(root)
+	l.def.written = []yamlFile{{l.file, l.text, filled}}
+	if l.check(filled); len(l.problems) == 0 {
+		sent := l.collect(filled)
+		if l.def.Content, err = content(text, root, sent); err != nil {
+			return err
+		}
+	}
+	l.problems = l.problems.sorted()
+	return nil
+}
+
 func (l *loader) problem(at yamldoc.Position, format string, args ...any) {
-	l.problems = append(l.problems, Problem{FileName, at, fmt.Sprintf(format, args...), excerpt.Show(l.text, "    ", at.Line, at.Column)})
+	l.problems = append(l.problems, Problem{l.file, at, fmt.Sprintf(format, args...), excerpt.Show(l.text, "    ", at.Line, at.Column)})
 }
 
 func (l *loader) warning(at yamldoc.Position, format string, args ...any) {
 	if l.warn != nil {
-		l.warn(Problem{File: FileName, At: at, Message: fmt.Sprintf(format, args...)}.String())
+		l.warn(Problem{File: l.file, At: at, Message: fmt.Sprintf(format, args...)}.String())
 	}
 }
 
@@ -178,26 +212,19 @@ func (l *loader) unquotedWildcards() {
 	}
 }
 
-// module is a definition as it travels (platform §1.7).
-type module struct {
-	Name    string            `json:"name"`
-	Content string            `json:"content"`
-	Files   map[string]string `json:"files"`
-}
-
 // Config packs the definition as push and addProject take it.
 func (d Definition) Config() string {
 	var b strings.Builder
 	out := json.NewEncoder(&b)
 	out.SetEscapeHTML(false)
 	// Strings and maps of strings always encode.
-	_ = out.Encode(map[string][]module{"modules": {{Content: d.Content, Files: d.Files}}})
+	_ = out.Encode(map[string][]Module{"modules": append([]Module{{Content: d.Content, Files: d.Files}}, d.Modules...)})
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Unpack is the opposite of Config.
 func Unpack(config string) (Definition, error) {
-	var packed struct{ Modules []module }
+	var packed struct{ Modules []Module }
 	if err := json.Unmarshal([]byte(config), &packed); err != nil {
 		return Definition{}, fmt.Errorf("read the deployed definition: %w", err)
 	}

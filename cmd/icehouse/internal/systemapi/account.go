@@ -40,6 +40,35 @@ func (c *Client) Signin(ctx context.Context, email, password string) (Login, err
 	return data.Signin, err
 }
 
+// VerifyEmail begins an account with the code from its mail.
+func (c *Client) VerifyEmail(ctx context.Context, code string) (Login, error) {
+	var data struct{ VerifyEmail Login }
+	err := c.anonymous().do(ctx, `mutation ($code: String!) {
+  verifyEmail(input: {token: $code, clientMutationId: "static"}) { token user { id name email } }
+}`, map[string]any{"code": code}, &data)
+	return data.VerifyEmail, err
+}
+
+// RequestPasswordReset has a mail with a code sent to an account's address, if there is
+// one.
+func (c *Client) RequestPasswordReset(ctx context.Context, email string) error {
+	var data struct {
+		RequestPasswordReset struct{ ClientMutationID string }
+	}
+	return c.anonymous().do(ctx, `mutation ($email: String!) {
+  requestPasswordReset(input: {email: $email, clientMutationId: "static"}) { clientMutationId }
+}`, map[string]any{"email": email}, &data)
+}
+
+// ResetPassword sets a new password with the code from the mail.
+func (c *Client) ResetPassword(ctx context.Context, code, password string) (Login, error) {
+	var data struct{ ResetPassword Login }
+	err := c.anonymous().do(ctx, `mutation ($code: String!, $password: String!) {
+  resetPassword(input: {resetPasswordToken: $code, newPassword: $password, clientMutationId: "static"}) { token user { id name email } }
+}`, map[string]any{"code": code, "password": password}, &data)
+	return data.ResetPassword, err
+}
+
 // Signout ends the session that the token is of.
 func (c *Client) Signout(ctx context.Context) error {
 	var data struct {
