@@ -26,11 +26,12 @@ import (
 // moving is a project that writers use wherever it is.
 type moving struct {
 	*testing.T
-	scope  isolation.Scope
-	create []string
-	at     atomic.Pointer[database.DB]
-	writes atomic.Int64
-	waited atomic.Int64 // writes that found the place closed
+	scope   isolation.Scope
+	create  []string
+	at      atomic.Pointer[database.DB]
+	writes  atomic.Int64
+	waited  atomic.Int64 // writes that found the place closed
+	longest atomic.Int64 // that a write took, in nanoseconds
 }
 
 func newMoving(t *testing.T, db *database.DB) *moving {
@@ -57,6 +58,14 @@ func (m *moving) batch(sql ...string) error {
 	for _, s := range sql {
 		statements = append(statements, database.Statement{Statement: dialect.Statement{SQL: strings.ReplaceAll(s, "$", `"`+m.scope.Namespace()+`"`), Writes: true}})
 	}
+	began := time.Now()
+	defer func() {
+		for took := int64(time.Since(began)); ; {
+			if most := m.longest.Load(); most >= took || m.longest.CompareAndSwap(most, took) {
+				return
+			}
+		}
+	}()
 	for {
 		db := m.at.Load()
 		_, err := db.Batch(m.Context(), m.scope, statements)
@@ -181,6 +190,7 @@ func TestMove(t *testing.T) {
 				`INSERT INTO $.child SELECT id, id FROM $.parent`, `INSERT INTO $.edge SELECT 'old1', id FROM $.parent`); err != nil {
 				t.Fatal(err)
 			}
+			m.longest.Store(0)
 			done := make(chan struct{})
 			var all sync.WaitGroup
 			kept := make([]map[string]string, 4)
@@ -225,7 +235,7 @@ func TestMove(t *testing.T) {
 			for id := range got {
 				t.Errorf("%s came back", id)
 			}
-			t.Logf("%d writes, of which %d waited for a switch", m.writes.Load(), m.waited.Load())
+			t.Logf("%d writes, of which %d waited for a switch; the longest took %v", m.writes.Load(), m.waited.Load(), time.Duration(m.longest.Load()))
 			if m.writes.Load() < 100 {
 				t.Error("too little was written")
 			}
