@@ -217,10 +217,10 @@ func (s *session) await(l localServer, state localState, ended <-chan error) err
 	api := systemapi.Client{Host: state.url(), HTTP: systemapi.NewHTTP()}
 	defer api.HTTP.CloseIdleConnections()
 	for {
-		master, err := os.ReadFile(filepath.Join(l.file("data"), config.MasterTokenFile))
+		master, err := s.localMasterToken(l)
 		if err == nil {
 			var token string
-			if token, err = api.Authenticate(ctx, strings.TrimSpace(string(master))); err == nil {
+			if token, err = api.Authenticate(ctx, master); err == nil {
 				return s.keepLocal(l, state, token)
 			}
 		}
@@ -232,6 +232,16 @@ func (s *session) await(l localServer, state localState, ended <-chan error) err
 		case <-time.After(askEvery):
 		}
 	}
+}
+
+// localMasterToken is the environment's, which the server takes as well, or the one that
+// it made.
+func (s *session) localMasterToken(l localServer) (string, error) {
+	if token, ok := s.Env("MASTER_TOKEN"); ok && token != "" {
+		return token, nil
+	}
+	text, err := os.ReadFile(filepath.Join(l.file("data"), config.MasterTokenFile))
+	return strings.TrimSpace(string(text)), err
 }
 
 func (s *session) keepLocal(l localServer, state localState, token string) error {
