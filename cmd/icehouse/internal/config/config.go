@@ -99,7 +99,7 @@ func (c Config) Complete(dir string) (Config, error) {
 // CompleteForOperator checks where the platform's database and queue are, for commands
 // that work beside its processes.
 func (c Config) CompleteForOperator(dir string) (Config, error) {
-	c.Role = All
+	c.Role = Control
 	if err := c.completeDatabase(dir); err != nil {
 		return Config{}, err
 	}

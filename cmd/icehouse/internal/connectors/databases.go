@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -16,6 +17,8 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/database/postgresdb"
 	"icehouse/dataplane/connector/database/sqlitedb"
+	"icehouse/dataplane/connector/queue"
+	"icehouse/dataplane/invalidation"
 	"icehouse/tenancy"
 )
 
@@ -24,7 +27,7 @@ import (
 type databases struct {
 	config config.Config
 	store  store.Store
-	tell   func(tenancy.ProjectID) // of writes
+	tell   func(tenancy.ProjectID) // of writes; nil: nobody can hear it
 
 	flight singleflight.Group
 	mu     sync.RWMutex
@@ -34,8 +37,14 @@ type databases struct {
 // openTime is how long the first request to a database waits for it to open.
 const openTime = 15 * time.Second
 
-func openDatabases(ctx context.Context, c config.Config, s store.Store, tell func(tenancy.ProjectID), closers *rungroup.Closers) (*databases, error) {
-	d := &databases{config: c, store: s, tell: tell, opened: map[tenancy.Placement]*database.DB{}}
+// openDatabases opens the platform's own. Processes tell each other what they write where
+// they can.
+func openDatabases(ctx context.Context, c config.Config, s store.Store, messages *queue.Queue, announcer *invalidation.Announcer, log *slog.Logger, closers *rungroup.Closers) (*databases, error) {
+	d := &databases{config: c, store: s, opened: map[tenancy.Placement]*database.DB{}}
+	shared := messages.Features().Shared
+	if shared {
+		d.tell = announcer.Written
+	}
 	var db *database.DB
 	var err error
 	if folder := c.SQLiteFolder(); folder != "" {
@@ -48,6 +57,13 @@ func openDatabases(ctx context.Context, c config.Config, s store.Store, tell fun
 	}
 	d.opened[tenancy.DefaultPlacement] = db
 	closers.Push("projects' databases", d.close)
+	if shared && c.Role.Has(config.Data) {
+		unheard, err := invalidation.WatchWrites(messages, log, d.wrote)
+		if err != nil {
+			return nil, err
+		}
+		closers.Push("writes of others", func() error { unheard(); return nil })
+	}
 	return d, nil
 }
 

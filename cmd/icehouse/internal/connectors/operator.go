@@ -11,7 +11,6 @@ import (
 	"icehouse/controlplane"
 	"icehouse/controlplane/placement"
 	"icehouse/controlplane/store"
-	"icehouse/dataplane/invalidation"
 )
 
 // Operate opens what an operator works with, beside the processes that serve. The
@@ -24,13 +23,11 @@ func Operate(ctx context.Context, c config.Config, log *slog.Logger, closers *ru
 	if err != nil {
 		return nil, err
 	}
-	messages, err := openQueue(c, log, closers)
+	messages, announcer, err := openMessages(c, log, closers)
 	if err != nil {
 		return nil, err
 	}
-	announcer := invalidation.NewAnnouncer(messages, log)
-	closers.Push("announcer", func() error { announcer.Close(); return nil })
-	dbs, err := openDatabases(ctx, c, platform, nil, closers)
+	dbs, err := openDatabases(ctx, c, platform, messages, announcer, log, closers)
 	if err != nil {
 		return nil, err
 	}

@@ -35,29 +35,14 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	if err != nil {
 		return nil, err
 	}
-	messages, err := openQueue(c, log, closers)
+	messages, announcer, err := openMessages(c, log, closers)
 	if err != nil {
 		return nil, err
 	}
-	announcer := invalidation.NewAnnouncer(messages, log)
-	closers.Push("announcer", func() error { announcer.Close(); return nil })
-
-	var tell func(tenancy.ProjectID)
-	if messages.Features().Shared {
-		tell = announcer.Written
-	}
-	dbs, err := openDatabases(ctx, c, platform, tell, closers)
+	dbs, err := openDatabases(ctx, c, platform, messages, announcer, log, closers)
 	if err != nil {
 		return nil, err
 	}
-	if messages.Features().Shared && c.Role.Has(config.Data) {
-		unheard, err := invalidation.WatchWrites(messages, log, dbs.wrote)
-		if err != nil {
-			return nil, err
-		}
-		closers.Push("writes of others", func() error { unheard(); return nil })
-	}
-
 	sender, err := openMail(c)
 	if err != nil {
 		return nil, err
@@ -156,8 +141,8 @@ func openStore(ctx context.Context, c config.Config, closers *rungroup.Closers) 
 	return s, nil
 }
 
-// openQueue opens what carries messages between processes.
-func openQueue(c config.Config, log *slog.Logger, closers *rungroup.Closers) (*queue.Queue, error) {
+// openMessages opens what carries messages between processes.
+func openMessages(c config.Config, log *slog.Logger, closers *rungroup.Closers) (*queue.Queue, *invalidation.Announcer, error) {
 	var q *queue.Queue
 	var err error
 	if c.QueueURL == config.MemoryQueue {
@@ -169,8 +154,10 @@ func openQueue(c config.Config, log *slog.Logger, closers *rungroup.Closers) (*q
 		q, err = rabbitqueue.Open(rabbitqueue.Config{URL: c.QueueURL, Log: log})
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	closers.Push("queue", q.Close)
-	return q, nil
+	announcer := invalidation.NewAnnouncer(q, log)
+	closers.Push("announcer", func() error { announcer.Close(); return nil })
+	return q, announcer, nil
 }
