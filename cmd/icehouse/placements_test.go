@@ -194,3 +194,50 @@ func TestPlacements(t *testing.T) {
 		}
 	}
 }
+
+// TestReaders writes at one node and reads at another, which reads from a server that
+// shows writes a second later: what was answered is there, on every node.
+func TestReaders(t *testing.T) {
+	url, readerURL, stopReader := testbed.Followed(t, time.Second)
+	env := map[string]string{"MASTER_TOKEN": "a master token for tests", "JWT_SECRET": "a signing secret for tests",
+		"DATABASE_URL": url, "DATABASE_READER_URL": readerURL, "ICEHOUSE_READER_BEHIND": "2s", "QUEUE_URL": testbed.RabbitMQ(t).URL}
+	n := &nodes{T: t, traffic: &traffic{t: t}}
+	n.control = startProcess(t, t.TempDir(), env, "control")
+	n.serving = []*process{startProcess(t, t.TempDir(), env, "data"), startProcess(t, t.TempDir(), env, "data")}
+	n.said("the queue is connected", 1)
+	login := n.must(n.control.system, `mutation { authenticateCustomer(input: {auth0IdToken: "a master token for tests"}) { token } }`, nil)
+	n.token = login["authenticateCustomer"].(map[string]any)["token"].(string)
+	n.project = n.add("read", "read", "text")
+	count := func(p *process) string {
+		return strings.TrimSuffix(n.answer(p, "read", "", `{ _allNotesMeta { count } }`), "<nil>")
+	}
+	for round := range 3 {
+		for _, p := range n.serving {
+			count(p)
+		}
+		time.Sleep(3 * time.Second) // until both read from the reader
+		if got := strings.TrimSuffix(n.answer(n.serving[0], "read", "", `mutation { createNote(text: "x") { text } }`), "<nil>"); !strings.Contains(got, `"text":"x"`) {
+			t.Fatal(got)
+		}
+		for _, p := range []int{1, 0} {
+			if got, want := count(n.serving[p]), fmt.Sprintf(`{"data":{"_allNotesMeta":{"count":%d}}}`, round+1); got != want {
+				t.Errorf("after write %d node %d says %s", round+1, p, got)
+			}
+		}
+		n.push(n.control, fmt.Sprintf("text: String more%d", round)) // a release that the reader has not heard of
+		if got := count(n.serving[1]); !strings.Contains(got, fmt.Sprint(round+1)) {
+			t.Errorf("after the release node 1 says %s", got)
+		}
+	}
+	stopReader()
+	for range 5 {
+		for _, p := range n.serving {
+			if got := count(p); got != `{"data":{"_allNotesMeta":{"count":3}}}` {
+				t.Errorf("without a reader there is %s", got)
+			}
+		}
+	}
+	for _, p := range n.processes() {
+		p.stop(t)
+	}
+}
