@@ -208,6 +208,3 @@ func (p *ControlPlane) Tokens() *token.Keys { return p.accounts.Tokens }
 
 // Grants are the rights to projects that can be taken back.
 func (p *ControlPlane) Grants() authn.Grants { return p.accounts }
-
-// Projects manages projects for callers inside the process.
-func (p *ControlPlane) Projects() *project.Service { return p.projects }

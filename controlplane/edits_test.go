@@ -3,6 +3,7 @@ package controlplane_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"icehouse/dataplane"
 	"icehouse/tenancy"
 )
 
@@ -405,8 +405,10 @@ func cloneWithData(t *testing.T, c *console) {
 // TestCloneThatFails leaves no project behind.
 func TestCloneThatFails(t *testing.T) {
 	for name, fail := range map[string]func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error{
-		"could not be copied": func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error { return dataplane.ErrMoved },
-		"without their data":  nil,
+		"could not be copied": func(context.Context, tenancy.ProjectID, tenancy.ProjectID) error {
+			return errors.New("nodes came meanwhile")
+		},
+		"without their data": nil,
 	} {
 		c := newConsole(t)
 		c.house = newHouseOn(t, embedded(t), fail).login()

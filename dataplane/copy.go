@@ -2,17 +2,13 @@ package dataplane
 
 import (
 	"context"
-	"errors"
 
 	"icehouse/dataplane/internal/bulk"
 	"icehouse/tenancy"
 )
 
-// ErrMoved says that the nodes of a project changed while they were copied.
-var ErrMoved = errors.New("dataplane: the nodes changed while they were copied")
-
 // Copy stores all nodes and edges of a project in another one, which has the same
-// types and no nodes. What was stored stays when it fails: ErrMoved when others wrote
+// types and no nodes. What was stored stays when it fails, as it does when others write
 // to the first one meanwhile. Caller: the control plane, when it clones a project.
 func (d *DataPlane) Copy(ctx context.Context, from, to tenancy.ProjectID) error {
 	p := (*pipeline)(d)
@@ -24,11 +20,7 @@ func (d *DataPlane) Copy(ctx context.Context, from, to tenancy.ProjectID) error 
 	if err != nil {
 		return err
 	}
-	err = bulk.Copy(ctx, source, target, d.config.ExportSize, d.config.Clock())
-	if errors.Is(err, bulk.ErrMoved) {
-		return ErrMoved
-	}
-	return err
+	return bulk.Copy(ctx, source, target, d.config.ExportSize, d.config.Clock())
 }
 
 // whole is all of a project, for one who may move it.

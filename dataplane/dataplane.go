@@ -2,8 +2,10 @@
 // of its own: what it knows of a project it reads from the directory and the
 // releases, and may forget at any time.
 //
-//	transport -> directory.Lookup -> authn -> compiledschema.Cache -> operation
-//	          -> planner -> dialect -> executor -> response
+//	transport -> directory.Lookup -> quota -> compiledschema.Cache -> operation
+//	          -> authn -> planner -> dialect -> executor -> response
+//
+// Who asks (authn) is looked at where the answer depends on it.
 //
 // In: HTTP requests, a directory, published releases and databases. Out: HTTP
 // answers. Callers: cmd wires New and serves Handler.
@@ -69,6 +71,7 @@ type Config struct {
 	ExportSize    int           // of an export's elements; default 10,000,000 (data-api §9.3)
 	Timeout       time.Duration // of a request; default 45 s
 	Region        string        // first part of request ids; default local
+	Proxies       int           // before this process (clientaddress)
 	Mark          string        // stands in SQL for what may not be read; default random, as no client may know it
 }
 
@@ -165,6 +168,7 @@ func (d *DataPlane) Handler() http.Handler {
 		ImportBytes: d.config.ImportBytes,
 		Timeout:     d.config.Timeout,
 		Region:      d.config.Region,
+		Proxies:     d.config.Proxies,
 		BatchSize:   8,
 	}, d.config.Log)
 }

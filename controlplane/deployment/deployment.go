@@ -137,7 +137,7 @@ func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *defin
 		if len(result.Errors) > 0 || attempt.nothingNew() {
 			return nil
 		}
-		job, err := d.job(ctx, attempt, r)
+		job, err := d.job(attempt, r)
 		if err != nil {
 			return err
 		}
@@ -349,7 +349,7 @@ func (a *attempt) nothingNew() bool {
 }
 
 // job turns the plan into what migrationrun carries out.
-func (d *Deployer) job(_ context.Context, a *attempt, r Request) (migrationrun.Job, error) {
+func (d *Deployer) job(a *attempt, r Request) (migrationrun.Job, error) {
 	db, err := d.Databases(a.project.Placement)
 	if err != nil {
 		return migrationrun.Job{}, err

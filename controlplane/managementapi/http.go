@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"strings"
 
 	"icehouse/dataplane/coercion"
 	"icehouse/tenancy"
+	"icehouse/tenancy/clientaddress"
 )
 
 // request is one request as it came in.
@@ -133,7 +132,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) (req request, status 
 	if req.variables, err = variables(fields.Variables); err != nil {
 		return req, http.StatusBadRequest, err.Error()
 	}
-	req.token, req.address = bearer(r), address(r, a.Proxies)
+	req.token, req.address = bearer(r), clientaddress.Of(r, a.Proxies)
 	return req, http.StatusOK, ""
 }
 
@@ -166,29 +165,4 @@ func bearer(r *http.Request) string {
 		return cookie.Value
 	}
 	return ""
-}
-
-// address is the address that a request came from: what the outermost of our proxies
-// saw. An IPv6 network counts as one address, since its holder has all of it.
-func address(r *http.Request, proxies int) string {
-	text, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		text = r.RemoteAddr
-	}
-	if proxies > 0 {
-		// With fewer entries than proxies the request did not come through them all:
-		// what stands there may be the client's own word.
-		if seen := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ","); len(seen) >= proxies {
-			text = strings.TrimSpace(seen[len(seen)-proxies])
-		}
-	}
-	ip, err := netip.ParseAddr(text)
-	if err != nil {
-		return "unknown"
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is6() {
-		network, _ := ip.Prefix(64) // never fails: an IPv6 address has 128 bits
-		return network.String()
-	}
-	return ip.String()
 }

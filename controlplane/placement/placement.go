@@ -18,9 +18,6 @@ import (
 	"icehouse/tenancy"
 )
 
-// DefaultCapacity is how many projects a database is for when nobody says otherwise.
-const DefaultCapacity = 10_000
-
 // ErrFull says that no database takes another project.
 var ErrFull = errors.New("no database has room for another project: open one, add one, or raise a capacity")
 

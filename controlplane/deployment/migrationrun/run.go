@@ -81,9 +81,6 @@ type Locked struct {
 	unfinished bool
 }
 
-// Holder names this holding of the lock, for store.Publication.
-func (l *Locked) Holder() string { return l.holder }
-
 // With waits for the project's lock, finishes what an interrupted deploy left,
 // and runs do. The context of do ends when the lock is lost.
 func (r *Runner) With(ctx context.Context, project tenancy.ProjectID, do func(context.Context, *Locked) error) error {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -39,7 +40,7 @@ func (Dialect) Change(namespace string, change relational.Change) dialect.Statem
 	case *relational.Hold:
 		return dialect.Statement{Args: c.Args, SQL: e.hold(sqlgen.New(e, c.Args), c)}
 	}
-	return dialect.Statement{SQL: "SELECT " + refuse(GuardState, "'unknown change'")}
+	panic(fmt.Sprintf("no such change: %T", change))
 }
 
 // appended joins two arrays where one closes and the other opens.

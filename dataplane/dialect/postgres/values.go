@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -158,9 +159,10 @@ func (engine) Find(kind relational.MatchKind, text, needle string) string {
 		return "starts_with(" + text + ", " + needle + ")"
 	case relational.EndsWith:
 		return "right(" + text + ", char_length(" + needle + ")) = " + needle
-	default:
+	case relational.Contains:
 		return "strpos(" + text + ", " + needle + ") > 0"
 	}
+	panic(fmt.Sprintf("no such way to find a text: %d", kind))
 }
 
 func (engine) Page(limit, skip string) string {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,7 @@ func (Dialect) Change(_ string, change relational.Change) dialect.Statement {
 			SQL: "SELECT wanted.value FROM json_each(" + g.Arg(c.IDs) + ") AS wanted WHERE NOT EXISTS (SELECT 1 FROM " +
 				e.Table(c.Table) + " AS t WHERE t." + sqlgen.Quote(c.Table.ID.Name) + " = wanted.value) ORDER BY wanted.key LIMIT 1"}
 	}
-	return dialect.Statement{SQL: "SELECT 0", Check: dialect.GuardCheck}
+	panic(fmt.Sprintf("no such change: %T", change))
 }
 
 // appended joins two arrays where one closes and the other opens.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -117,9 +118,10 @@ func (engine) Find(kind relational.MatchKind, text, needle string) string {
 		return "substr(" + text + ", 1, length(" + needle + ")) = " + needle
 	case relational.EndsWith:
 		return "substr(" + text + ", length(" + text + ") - length(" + needle + ") + 1) = " + needle
-	default:
+	case relational.Contains:
 		return "instr(" + text + ", " + needle + ") > 0"
 	}
+	panic(fmt.Sprintf("no such way to find a text: %d", kind))
 }
 
 func (engine) Page(limit, skip string) string {

@@ -46,7 +46,7 @@ func (h *handler) bulk(w http.ResponseWriter, r *http.Request, action BulkAction
 			b.release()
 		}
 	}()
-	caller := Caller{Project: entry, RequestID: requestID, Token: bearer(r), API: h.api, Address: address(r)}
+	caller := h.caller(r, entry, h.api, requestID)
 	answer, err := h.service.Bulk(ctx, caller, action, func() (_ []byte, err error) {
 		if b, err = readBody(w, r, limit); err != nil {
 			return nil, err

@@ -25,6 +25,7 @@ import (
 	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/internal/response"
 	"icehouse/tenancy"
+	"icehouse/tenancy/clientaddress"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/quota"
 )
@@ -87,7 +88,7 @@ type Caller struct {
 	// where that is not User. Both are for admins.
 	Explain bool
 	As      string
-	// Address is the client's, without its port; Source what it says it is
+	// Address is the client's (clientaddress); Source what it says it is
 	// (x-graphcool-source).
 	Address, Source string
 }
@@ -98,6 +99,7 @@ type Options struct {
 	ImportBytes int64         // of an import
 	Timeout     time.Duration // of a request
 	Region      string        // the first part of request ids
+	Proxies     int           // before this process (clientaddress)
 	BatchSize   int           // requests of one batch that run at the same time
 }
 
@@ -207,11 +209,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer share.Leave()
-	caller := Caller{
-		Project: entry, API: api, RequestID: requestID, Token: bearer(r),
-		Explain: r.Header.Get("X-Icehouse-Explain") == "1", As: r.Header.Get("X-Icehouse-As"),
-		Address: address(r), Source: r.Header.Get("X-Graphcool-Source"),
-	}
+	caller := h.caller(r, entry, api, requestID)
 	if batch != nil {
 		write(w, http.StatusOK, h.batch(ctx, caller, batch))
 		return
@@ -315,16 +313,17 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer share.Leave()
-	answer := h.service.Execute(ctx, Caller{Project: entry, API: h.api, RequestID: requestID, Token: bearer(r)}, operation.Request{Query: introspection})
+	answer := h.service.Execute(ctx, h.caller(r, entry, h.api, requestID), operation.Request{Query: introspection})
 	write(w, answer.status(), answer.Body)
 }
 
-// address is the client's address, without its port.
-func address(r *http.Request) string {
-	if at := strings.LastIndexByte(r.RemoteAddr, ':'); at >= 0 {
-		return r.RemoteAddr[:at]
+// caller is who sends a request.
+func (h *handler) caller(r *http.Request, entry directory.Entry, api API, requestID string) Caller {
+	return Caller{
+		Project: entry, API: api, RequestID: requestID, Token: bearer(r),
+		Explain: r.Header.Get("X-Icehouse-Explain") == "1", As: r.Header.Get("X-Icehouse-As"),
+		Address: clientaddress.Of(r, h.options.Proxies), Source: r.Header.Get("X-Graphcool-Source"),
 	}
-	return r.RemoteAddr
 }
 
 // bearer reads the token. The word Bearer is case sensitive (data-api §5.2).

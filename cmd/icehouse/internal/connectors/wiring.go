@@ -95,6 +95,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		Grants:    grants,
 		Quota:     quota.Limits{Rate: c.RequestRate, Burst: c.RequestBurst, Concurrent: c.Concurrent},
 		Timeout:   c.Timeout,
+		Proxies:   c.Proxies,
 		Log:       log,
 	})
 	planes := new(Planes)

@@ -94,7 +94,6 @@ const (
 	idleTimeout       = 2 * time.Minute
 	headerBytes       = 256 << 10 // of all headers and the URI together
 	oneHeaderBytes    = 50 << 10  // of a header's value, and of the URI (platform §10)
-	systemBodyBytes   = 32 << 20
 )
 
 func (s *Server) serve(name string, handler http.Handler, l net.Listener, log *slog.Logger) {
@@ -135,11 +134,12 @@ func (s *Server) routes() http.Handler {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("OK"))
 	})
+	// Each bounds its bodies itself.
 	if s.planes.System != nil {
-		r.Handle("/system", http.MaxBytesHandler(s.planes.System, systemBodyBytes))
+		r.Handle("/system", s.planes.System)
 	}
 	if s.planes.Data != nil {
-		r.Handle("/simple/v1/*", s.planes.Data) // bounds bodies itself
+		r.Handle("/simple/v1/*", s.planes.Data)
 		r.Handle("/relay/v1/*", s.planes.Data)
 	}
 	return r

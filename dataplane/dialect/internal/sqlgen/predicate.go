@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -61,7 +62,7 @@ func (g *Generator) Condition(p relational.Predicate, row *Row) string {
 		}
 		return "(" + g.Arg(p.Arg) + " IS NULL)"
 	}
-	return "FALSE"
+	panic(fmt.Sprintf("no such predicate: %T", p))
 }
 
 var operators = [...]string{
