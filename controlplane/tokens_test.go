@@ -49,6 +49,9 @@ func TestNodeTokens(t *testing.T) {
 		_, out := h.post("", query(`mutation ($t: String!) { generateNodeToken(input: {rootToken: $t, serviceId: "alias", nodeId: "cn", modelName: "User"}) { token } }`, map[string]any{"t": bad}))
 		wantError(t, out, 4028, "The provided pat is not valid for project 'alias'")
 	}
+	// Nobody learns whether there is a project.
+	_, out = h.post("", query(`mutation ($t: String!) { generateNodeToken(input: {rootToken: $t, serviceId: "nobody", nodeId: "cn", modelName: "User"}) { token } }`, map[string]any{"t": root}))
+	wantError(t, out, 4028, "The provided pat is not valid for project 'nobody'")
 	// A root token is worth nothing on another project of its owner (LQ-D60).
 	_, out = h.post("", query(`mutation ($t: String!) { generateNodeToken(input: {rootToken: $t, serviceId: "`+h.add("c", "")+`", nodeId: "cn", modelName: "User"}) { token } }`, map[string]any{"t": root}))
 	if dig(t, out, "errors.0.code") != float64(4028) {

@@ -2,6 +2,7 @@ package managementapi
 
 import (
 	"context"
+	"errors"
 
 	"icehouse/controlplane/account"
 	"icehouse/controlplane/console"
@@ -173,10 +174,15 @@ func (a *API) deleteRootToken(ctx context.Context, in input) (payload, error) {
 	return payload{"project": a.projectNode(p), "deletedId": id}, nil
 }
 
-// nodeToken needs no login: the root token is the proof (platform §4.5).
+// nodeToken needs no login: the root token is the proof (platform §4.5). For a project
+// that does not exist none is, in the words for a project of others (LQ-30).
 func (a *API) nodeToken(ctx context.Context, in input, service, root, node string) (payload, error) {
 	asked := in.text(service)
 	p, err := a.Projects.Find(ctx, asked)
+	var unknown *problem.Error
+	if errors.As(err, &unknown) && unknown.Code == problem.NoService(asked).Code {
+		return nil, problem.PATInvalid(asked)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,14 @@ func inspect(v any) string {
 // maxInspected is how many bytes of a refused value a message repeats.
 const maxInspected = 120
 
-// short cuts a text that is too long to repeat.
-func short(s string) string {
-	if len(s) <= maxInspected {
+func short(s string) string { return Short(s, maxInspected) }
+
+// Short cuts a text that has more bytes than a message repeats.
+func Short(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
-	cut := maxInspected
+	cut := most
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}

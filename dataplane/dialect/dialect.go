@@ -73,22 +73,9 @@ type Dialect interface {
 	Change(namespace string, c relational.Change) Statement
 	// Schema renders one step of a migration as statements that run in order.
 	Schema(namespace string, c relational.SchemaChange) []string
-	// ConstraintName is the name under which a violation of this column's
-	// uniqueness or foreign key is reported (database.Error.Constraint). It is
-	// the same text for every namespace.
-	ConstraintName(c *relational.Column, kind ConstraintKind) string
 	// Features says how this engine differs.
 	Features() Features
 }
-
-// ConstraintKind is a kind of named constraint.
-type ConstraintKind uint8
-
-// The kinds.
-const (
-	Unique ConstraintKind = iota
-	ForeignKey
-)
 
 // Features are the differences that callers must know, each with its reason.
 type Features struct {

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"unicode/utf8"
+
+	"icehouse/dataplane/relational"
 )
 
 // maxName is the length in bytes that every engine keeps of a name.
@@ -43,3 +45,21 @@ func IndexName(table, column string) string { return Name(table, column, "idx") 
 // MaxUniqueText is how many bytes a unique text may have when folded. One limit
 // for all engines: it fits the smallest index entry among them.
 const MaxUniqueText = 2600
+
+// ConstraintKind is a kind of named constraint.
+type ConstraintKind uint8
+
+// The kinds.
+const (
+	Unique ConstraintKind = iota
+	ForeignKey
+)
+
+// ConstraintName is the name under which every engine reports a violation of a column's
+// uniqueness or foreign key (database.Error.Constraint), whatever the namespace.
+func ConstraintName(c *relational.Column, kind ConstraintKind) string {
+	if kind == ForeignKey {
+		return ForeignKeyName(c.Table.Name, c.Name)
+	}
+	return UniqueName(c.Table.Name, c.Name)
+}

@@ -284,6 +284,4 @@ func column(c *relational.Column) string {
 	return text
 }
 
-func (words) ConstraintName(c *relational.Column, _ dialect.ConstraintKind) string { return c.Name }
-
 func (words) Features() dialect.Features { return dialect.Features{} }

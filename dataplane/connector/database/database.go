@@ -249,7 +249,7 @@ const (
 type Error struct {
 	Kind       ErrorKind
 	Step       int    // index of the statement in its batch
-	Constraint string // the dialect's name of the violated constraint (dialect.Dialect.ConstraintName), when known
+	Constraint string // the dialect's name of the violated constraint (dialect.ConstraintName), when known
 	Value      string
 	Cause      error // internal; never shown to clients
 }

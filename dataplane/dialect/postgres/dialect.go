@@ -17,14 +17,6 @@ func (Dialect) Query(namespace string, q *relational.Query) dialect.Statement {
 	return dialect.Statement{SQL: sql, Around: around, Args: q.Args, Returns: true}
 }
 
-// ConstraintName is the name that a violation reports.
-func (Dialect) ConstraintName(c *relational.Column, kind dialect.ConstraintKind) string {
-	if kind == dialect.ForeignKey {
-		return dialect.ForeignKeyName(c.Table.Name, c.Name)
-	}
-	return dialect.UniqueName(c.Table.Name, c.Name)
-}
-
 // Features says how PostgreSQL differs: it names the foreign keys that are
 // violated, lets many write at once, and takes several insertions as one.
 func (Dialect) Features() dialect.Features {

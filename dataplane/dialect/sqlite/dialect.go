@@ -17,14 +17,6 @@ func (Dialect) Query(_ string, q *relational.Query) dialect.Statement {
 	return dialect.Statement{SQL: sql, Around: around, Args: q.Args, Returns: true}
 }
 
-// ConstraintName is the name that the driver reports for a violation.
-func (Dialect) ConstraintName(c *relational.Column, kind dialect.ConstraintKind) string {
-	if kind == dialect.ForeignKey {
-		return dialect.ForeignKeyName(c.Table.Name, c.Name)
-	}
-	return dialect.UniqueName(c.Table.Name, c.Name)
-}
-
 // Features says how SQLite differs: it does not say which foreign key is violated,
 // and lets one write at a time.
 func (Dialect) Features() dialect.Features {

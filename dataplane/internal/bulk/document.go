@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/internal/fault"
 )
@@ -34,14 +34,7 @@ func unparsable(text []byte, why string, args ...any) *fault.Fault {
 }
 
 // shown shortens what a message repeats.
-func shown(text []byte) string {
-	const most = 200
-	text = bytes.TrimSpace(text)
-	if len(text) > most {
-		return strings.ToValidUTF8(string(text[:most]), "") + "..."
-	}
-	return string(text)
-}
+func shown(text []byte) string { return coercion.Short(string(bytes.TrimSpace(text)), 200) }
 
 // readObject reads a body that is one object.
 func readObject(body []byte, do func(name string, value jsontext.Value) error) error {

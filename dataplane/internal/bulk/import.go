@@ -191,15 +191,14 @@ func ofElement(k database.ErrorKind) bool {
 // explain says why the database refused an element that writes to a table. fields
 // names the table's columns.
 func (im *importer) explain(e *database.Error, t *datamodel.Type, id string, fields map[*relational.Column]string) string {
-	d := im.DB.Dialect()
 	table := im.Layout.Table(t)
 	switch e.Kind {
 	case database.UniqueViolation:
-		if e.Constraint == d.ConstraintName(table.ID, dialect.Unique) {
+		if e.Constraint == dialect.ConstraintName(table.ID, dialect.Unique) {
 			return idTaken(id)
 		}
 		for c, name := range fields {
-			if c.Unique && e.Constraint == d.ConstraintName(c, dialect.Unique) {
+			if c.Unique && e.Constraint == dialect.ConstraintName(c, dialect.Unique) {
 				return uniqueViolated(t, name)
 			}
 		}

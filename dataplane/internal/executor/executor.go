@@ -400,7 +400,7 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 		if r.ctx.Err() != nil || errors.Is(err, errNotThere) {
 			return nil, nil, err
 		}
-		return nil, nil, planner.ExplainWrite(err, steps, r.Prepared.Document.Schema, r.DB.Dialect())
+		return nil, nil, planner.ExplainWrite(err, steps, r.Prepared.Document.Schema)
 	}
 	if refused != nil {
 		return nil, nil, refused

@@ -226,7 +226,7 @@ func writeShape(b *strings.Builder, v coercion.Value, valued bool) {
 			b.WriteByte('f')
 		}
 	case []any:
-		if !valued && !anyStructured(v) {
+		if !valued && !Structured(v) {
 			b.WriteByte('l')
 			return
 		}
@@ -260,7 +260,9 @@ func writeShape(b *strings.Builder, v coercion.Value, valued bool) {
 	}
 }
 
-func anyStructured(items []any) bool {
+// Structured says that a list of scalars is more than its values: the shape of variables
+// tells it apart, and a plan is made for it.
+func Structured(items []any) bool {
 	for _, item := range items {
 		switch item.(type) {
 		case *coercion.Object, []any, nil:

@@ -346,7 +346,7 @@ func storeOne(f *datamodel.Field, v any) (any, error) {
 // value must be an object or an array (data-api §2.12).
 func storeJSON(f *datamodel.Field, text string) (any, error) {
 	invalid := func() error {
-		return fault.New(fault.NotJSON, "The value in the field '%s' is not a valid Json: '%s'", f.Name, shortened(text))
+		return fault.New(fault.NotJSON, "The value in the field '%s' is not a valid Json: '%s'", f.Name, coercion.Short(text, 200))
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, []byte(text)); err != nil {
@@ -369,13 +369,6 @@ func storeJSON(f *datamodel.Field, text string) (any, error) {
 		return nil, tooLong(f)
 	}
 	return compact.String(), nil
-}
-
-func shortened(text string) string {
-	if len(text) > 200 {
-		return strings.ToValidUTF8(text[:200], "") + "..."
-	}
-	return text
 }
 
 // storeList writes a scalar list as a JSON array.

@@ -155,7 +155,7 @@ func fromValue(value coercion.Value, source Source) input {
 		}
 		return in
 	case []any:
-		if !structured(value) {
+		if !operation.Structured(value) {
 			// The items are scalars: their number is no part of the shape.
 			return input{kind: leaf, source: source, value: value}
 		}
@@ -167,16 +167,6 @@ func fromValue(value coercion.Value, source Source) input {
 	default:
 		return input{kind: leaf, source: source, value: value}
 	}
-}
-
-func structured(items []any) bool {
-	for _, item := range items {
-		switch item.(type) {
-		case *coercion.Object, []any, nil:
-			return true
-		}
-	}
-	return false
 }
 
 func (s Source) at(step any) Source {

@@ -34,7 +34,7 @@ func (c *Conflict) Unwrap() error { return c.fault }
 // ExplainWrite turns failed steps into what the client is told, a *fault.Fault or a
 // *Conflict. Constraints that a step violates are the last word where two requests
 // meet; what one request alone does wrong is found by checks before.
-func ExplainWrite(err error, steps []*Step, schema *compiledschema.Schema, d dialect.Dialect) error {
+func ExplainWrite(err error, steps []*Step, schema *compiledschema.Schema) error {
 	var failure *database.Error
 	switch {
 	case !errors.As(err, &failure):
@@ -51,7 +51,7 @@ func ExplainWrite(err error, steps []*Step, schema *compiledschema.Schema, d dia
 			return step.OnCheck(failure.Value)
 		}
 	case database.UniqueViolation:
-		f := fieldOf(schema, d, failure.Constraint, dialect.Unique)
+		f := fieldOf(schema, failure.Constraint, dialect.Unique)
 		switch {
 		case f == nil:
 		case !f.IsRelation():
@@ -62,12 +62,12 @@ func ExplainWrite(err error, steps []*Step, schema *compiledschema.Schema, d dia
 			return &Conflict{fault.Internal(err)}
 		}
 	case database.ValueTooLong:
-		if f := fieldOf(schema, d, failure.Constraint, dialect.Unique); f != nil {
+		if f := fieldOf(schema, failure.Constraint, dialect.Unique); f != nil {
 			return tooLong(f)
 		}
 		return fault.New(fault.ValueTooLong, "Value for a unique field is too long.")
 	case database.MissingReference:
-		f := fieldOf(schema, d, failure.Constraint, dialect.ForeignKey)
+		f := fieldOf(schema, failure.Constraint, dialect.ForeignKey)
 		switch {
 		case step.Deletes && f != nil:
 			return relationRequired(f)
@@ -80,7 +80,7 @@ func ExplainWrite(err error, steps []*Step, schema *compiledschema.Schema, d dia
 
 // fieldOf finds the field whose column has this constraint. It is for failures
 // only, so it looks through all.
-func fieldOf(schema *compiledschema.Schema, d dialect.Dialect, constraint string, kind dialect.ConstraintKind) *datamodel.Field {
+func fieldOf(schema *compiledschema.Schema, constraint string, kind dialect.ConstraintKind) *datamodel.Field {
 	if constraint == "" {
 		return nil
 	}
@@ -93,7 +93,7 @@ func fieldOf(schema *compiledschema.Schema, d dialect.Dialect, constraint string
 			} else {
 				column = layout.Column(f)
 			}
-			if column != nil && d.ConstraintName(column, kind) == constraint {
+			if column != nil && dialect.ConstraintName(column, kind) == constraint {
 				return f
 			}
 		}

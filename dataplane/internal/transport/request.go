@@ -58,14 +58,7 @@ func readCall(d *jsontext.Decoder, body []byte) (one element, batch []element, e
 	}
 }
 
-func shown(body []byte) string {
-	const most = 1000
-	text := string(bytes.TrimSpace(body))
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
-}
+func shown(body []byte) string { return coercion.Short(string(bytes.TrimSpace(body)), 1000) }
 
 func readBatch(d *jsontext.Decoder) ([]element, error) {
 	if _, err := d.ReadToken(); err != nil {

@@ -345,7 +345,7 @@ func longNames(t *testing.T, h *house) {
 			table.Columns[3]: row("y", "A", "other"),
 			table.Columns[4]: row("y", "other", "B"),
 		} {
-			fails(t, h.batch(t, h.b, again), database.UniqueViolation, 0, h.db.Dialect().ConstraintName(column, dialect.Unique))
+			fails(t, h.batch(t, h.b, again), database.UniqueViolation, 0, dialect.ConstraintName(column, dialect.Unique))
 		}
 	}
 }

@@ -15,7 +15,7 @@ func batchIsAtomic(t *testing.T, h *house) {
 	steps := []change{h.insertGroup("g1"), h.insertUser("u1", "e1"), h.insertOrder("o1", "g1", "u1", 1), h.insertGroup("g2")}
 	for at := range len(steps) + 1 {
 		broken := append(append(append([]change{}, steps[:at]...), h.insertGroup(canary)), steps[at:]...)
-		fails(t, h.batch(t, h.a, broken...), database.UniqueViolation, at, h.db.Dialect().ConstraintName(h.column("Group", "id"), dialect.Unique))
+		fails(t, h.batch(t, h.a, broken...), database.UniqueViolation, at, dialect.ConstraintName(h.column("Group", "id"), dialect.Unique))
 		h.expect(t, h.a, "Group", `[{"id":"canary"}]`, "id")
 		h.expect(t, h.a, "User", `[{"id":"canary"}]`, "id")
 		h.expect(t, h.a, "Order", `[{"id":"canary"}]`, "id")
@@ -140,7 +140,7 @@ func ignoreExisting(t *testing.T, h *house) {
 
 func uniqueViolations(t *testing.T, h *house) {
 	name := func(table, column string) string {
-		return h.db.Dialect().ConstraintName(h.column(table, column), dialect.Unique)
+		return dialect.ConstraintName(h.column(table, column), dialect.Unique)
 	}
 	h.must(t, h.a, h.insertUser("u1", "Straße K"))
 	fails(t, h.batch(t, h.a, h.insertGroup("g"), h.insertUser("u2", "sTRAẞE \u212a")), database.UniqueViolation, 1, name("User", "email"))
@@ -178,7 +178,7 @@ func references(t *testing.T, h *house) {
 		if !h.db.Dialect().Features().NamesForeignKeys {
 			return ""
 		}
-		return h.db.Dialect().ConstraintName(h.column("Order", column), dialect.ForeignKey)
+		return dialect.ConstraintName(h.column("Order", column), dialect.ForeignKey)
 	}
 	fails(t, h.batch(t, h.a, h.insertOrder("o", "nobody", canary, 1)), database.MissingReference, 0, named("group"))
 	fails(t, h.batch(t, h.a, h.insertOrder("o", canary, "nobody", 1)), database.MissingReference, 0, named("user"))
