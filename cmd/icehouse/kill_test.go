@@ -46,11 +46,43 @@ func TestKilledControlPlane(t *testing.T) {
 			tr.must(node.api+"/simple/v1/"+projects[i], `mutation { createSteady(text: "x", items: [{n: 1}, {}]) { id } }`, nil)
 		}
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(node.stderr)
+		}
+	})
+	const all = `{ allSteadies { text items { id } } }`
 	serves := func(i int) {
 		t.Helper()
-		data := tr.must(node.api+"/simple/v1/"+projects[i], `{ allSteadies { text items { id } } }`, nil)
+		data := tr.must(node.api+"/simple/v1/"+projects[i], all, nil)
 		if list := data["allSteadies"].([]any); len(list) != 50 || len(list[7].(map[string]any)["items"].([]any)) != 2 {
 			t.Fatalf("project %d serves something else: %d", i, len(list))
+		}
+	}
+	// A kill between the switch of a project's tables and the release that is published
+	// right after leaves the old release without its tables, until the dead one's lease is
+	// over and a control plane finishes what it began (ADR 0017).
+	between := 0
+	finished := func(i int) {
+		t.Helper()
+		refused := func() bool {
+			response, err := http.Post(node.api+"/simple/v1/"+projects[i], "application/json", strings.NewReader(`{"query":"`+all+`"}`)) //nolint:noctx // the node limits it
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return bytes.Contains(body, []byte(`"errors"`))
+		}
+		if !refused() {
+			return
+		}
+		between++
+		for end := time.Now().Add(20 * time.Second); refused() && time.Now().Before(end); {
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	dice := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // no secret
@@ -66,10 +98,14 @@ func TestKilledControlPlane(t *testing.T) {
 		if !<-done {
 			interrupted++
 		}
-		for i := range projects {
-			serves(i)
+		for k := range projects {
+			if k != i {
+				serves(k)
+			}
 		}
 		control = startControl(t, dir, env)
+		finished(i)
+		serves(i)
 		// Which form it has now is for the control plane to say.
 		forms[i] = formOf(t, tr, control.system, projects[i], func(form int) bool { return form == forms[i] || form == (forms[i]+1)%len(itemForms) })
 	}
@@ -84,7 +120,7 @@ func TestKilledControlPlane(t *testing.T) {
 		}
 		serves(i)
 	}
-	t.Logf("%d kills, %d while a deploy ran", *processKills, interrupted)
+	t.Logf("%d kills, %d while a deploy ran, %d of them between its switch and its release", *processKills, interrupted, between)
 	if interrupted == 0 {
 		t.Error("no deploy was interrupted")
 	}
