@@ -9,7 +9,6 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
-	"icehouse/tenancy/isolation"
 )
 
 // Count is the number of nodes in a table of a project.
@@ -35,11 +34,7 @@ func (s *Service) HasEdges(ctx context.Context, p store.Project, layout *relatio
 }
 
 func (s *Service) count(ctx context.Context, p store.Project, rows *relational.Select) (int, error) {
-	scope, err := isolation.ForProject(p.ID, p.Placement)
-	if err != nil {
-		return 0, err
-	}
-	db, err := s.Databases(p.Placement)
+	scope, db, err := s.place(p)
 	if err != nil {
 		return 0, err
 	}

@@ -309,11 +309,7 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 		} else if err != nil {
 			return err
 		}
-		scope, err := isolation.ForProject(p.ID, now.Placement)
-		if err != nil {
-			return err
-		}
-		db, err := s.Databases(now.Placement)
+		scope, db, err := s.place(now)
 		if err != nil {
 			return err
 		}
@@ -325,6 +321,16 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 		}
 		return s.Store.RemoveWithdrawn(ctx, p.ID)
 	})
+}
+
+// place is where a project's rows are, and the key to them.
+func (s *Service) place(p store.Project) (isolation.Scope, *database.DB, error) {
+	scope, err := isolation.ForProject(p.ID, p.Placement)
+	if err != nil {
+		return scope, nil, err
+	}
+	db, err := s.Databases(p.Placement)
+	return scope, db, err
 }
 
 // FinishDeletes removes what is left of projects whose deletion was interrupted.

@@ -30,11 +30,7 @@ func (s *Service) Reset(ctx context.Context, customer store.Customer, idOrAlias 
 		if p, err = s.Find(ctx, string(found.ID)); err != nil || p.Release == 0 {
 			return err
 		}
-		scope, err := isolation.ForProject(p.ID, p.Placement)
-		if err != nil {
-			return err
-		}
-		db, err := s.Databases(p.Placement)
+		scope, db, err := s.place(p)
 		if err != nil {
 			return err
 		}

@@ -139,27 +139,27 @@ func (l *Locked) settle(ctx context.Context, p store.Project, m moving, failed e
 
 // left asks until the database knows.
 func (l *Locked) left(ctx context.Context, m moving) (left bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	for {
-		if left, err = m.fromDB.Left(ctx, m.from); err == nil {
-			return left, nil
-		}
-		select {
-		case <-ctx.Done():
-			return false, err
-		case <-time.After(askPause):
-		}
-	}
+	err = persist(ctx, askTime, func(ctx context.Context) error {
+		left, err = m.fromDB.Left(ctx, m.from)
+		return err
+	})
+	return left, err
 }
 
 // relocate lets the platform know. Until then requests wait.
 func (l *Locked) relocate(ctx context.Context, p store.Project, m moving) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	return persist(ctx, writeTime, func(ctx context.Context) error {
+		return l.r.Store.Relocate(ctx, p.ID, l.holder, m.From, m.To, time.Now().UTC())
+	})
+}
+
+// persist does something again until it succeeds, the time is over or the lock is lost.
+func persist(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
-		err := l.r.Store.Relocate(ctx, p.ID, l.holder, m.From, m.To, time.Now().UTC())
-		if err == nil || errors.Is(err, store.ErrLockLost) || ctx.Err() != nil {
+		err := do(ctx)
+		if err == nil || errors.Is(err, store.ErrLockLost) {
 			return err
 		}
 		select {

@@ -125,7 +125,10 @@ func (db *DB) Close() error {
 // errNoMove says that a move is not possible at all.
 var errNoMove = errors.New("database: places move between two databases of one product that can move them")
 
-func (db *DB) mover() (Mover, error) {
+func (db *DB) mover(scope isolation.Scope) (Mover, error) {
+	if err := scope.Valid(); err != nil {
+		return nil, err
+	}
 	m, ok := db.driver.(Mover)
 	if !ok {
 		return nil, errNoMove
@@ -135,10 +138,7 @@ func (db *DB) mover() (Mover, error) {
 
 // Move brings the tenant's place to another database, while requests go on: see Mover.
 func (db *DB) Move(ctx context.Context, scope isolation.Scope, to *DB, create []string, tell func(string)) error {
-	if err := scope.Valid(); err != nil {
-		return err
-	}
-	m, err := db.mover()
+	m, err := db.mover(scope)
 	if err != nil {
 		return err
 	}
@@ -147,10 +147,7 @@ func (db *DB) Move(ctx context.Context, scope isolation.Scope, to *DB, create []
 
 // Left says whether the tenant's place has left this database: see Mover.
 func (db *DB) Left(ctx context.Context, scope isolation.Scope) (bool, error) {
-	if err := scope.Valid(); err != nil {
-		return false, err
-	}
-	m, err := db.mover()
+	m, err := db.mover(scope)
 	if err != nil {
 		return false, err
 	}
@@ -160,10 +157,7 @@ func (db *DB) Left(ctx context.Context, scope isolation.Scope) (bool, error) {
 
 // Stay ends a move that did not come to its end: see Mover.
 func (db *DB) Stay(ctx context.Context, scope isolation.Scope) error {
-	if err := scope.Valid(); err != nil {
-		return err
-	}
-	m, err := db.mover()
+	m, err := db.mover(scope)
 	if err != nil {
 		return err
 	}
@@ -172,10 +166,7 @@ func (db *DB) Stay(ctx context.Context, scope isolation.Scope) error {
 
 // Arrive finishes a move, in the database that the place came to: see Mover.
 func (db *DB) Arrive(ctx context.Context, scope isolation.Scope) error {
-	if err := scope.Valid(); err != nil {
-		return err
-	}
-	m, err := db.mover()
+	m, err := db.mover(scope)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
-	"text/tabwriter"
+	"strconv"
 
 	"icehouse/cmd/icehouse/internal/config"
 	"icehouse/cmd/icehouse/internal/connectors"
@@ -93,28 +92,24 @@ func (c *placementListCommand) Run(s *session) error {
 		for i, p := range all {
 			out[i] = shown(p)
 		}
-		return c.show(s, out, func() { printPlacements(s.Stdout, out) })
+		return c.show(s, out, func() { s.printPlacements(out) })
 	})
 }
 
-func printPlacements(w io.Writer, all []shownPlacement) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "NAME\tREGION\tPROJECTS\tCAPACITY\tNEW PROJECTS\tDATABASE")
-	for _, p := range all {
+func (s *session) printPlacements(all []shownPlacement) {
+	rows := make([][]string, len(all))
+	for i, p := range all {
 		open := "yes"
 		if !p.Open {
 			open = "no"
 		}
-		where := p.URL
-		if where == "" {
-			where = "the platform's own"
-		}
+		where := cmp.Or(p.URL, "the platform's own")
 		if p.Reader != "" {
 			where += ", read from " + p.Reader
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\n", p.Name, p.Region, p.Projects, p.Capacity, open, where)
+		rows[i] = []string{p.Name, p.Region, strconv.FormatInt(p.Projects, 10), strconv.FormatInt(p.Capacity, 10), open, where}
 	}
-	_ = table.Flush()
+	s.table([]string{"NAME", "REGION", "PROJECTS", "CAPACITY", "NEW PROJECTS", "DATABASE"}, rows)
 }
 
 type placementAddCommand struct {

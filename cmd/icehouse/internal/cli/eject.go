@@ -1,14 +1,14 @@
 package cli
 
 import (
-	"crypto/rand"
 	"embed"
-	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"icehouse/cmd/icehouse/internal/config"
 )
 
 // ejected holds the files of local eject.
@@ -40,9 +40,9 @@ func (c *localEjectCommand) Run(s *session) error {
 			return err
 		}
 		// The database's password stands twice.
-		filled := strings.ReplaceAll(string(text), "@DATABASE@", newSecret())
+		filled := strings.ReplaceAll(string(text), "@DATABASE@", config.RandomSecret())
 		for strings.Contains(filled, "@SECRET@") {
-			filled = strings.Replace(filled, "@SECRET@", newSecret(), 1)
+			filled = strings.Replace(filled, "@SECRET@", config.RandomSecret(), 1)
 		}
 		if err := os.WriteFile(filepath.Join(s.Dir, f.name), []byte(filled), f.mode); err != nil {
 			return err
@@ -58,10 +58,4 @@ func (c *localEjectCommand) Run(s *session) error {
 		s.printf("  docker compose up --build --detach\n")
 		s.printf("  %s clusters --connect --name mine --host http://localhost:60000     (MASTER_TOKEN is in icehouse.env)\n", s.Program)
 	})
-}
-
-func newSecret() string {
-	var random [32]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(random[:])
 }

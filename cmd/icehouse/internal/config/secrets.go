@@ -51,7 +51,14 @@ func readSecret(path string) (string, error) {
 	return secret, os.Chmod(path, 0o600)
 }
 
-// newSecret keeps 32 random bytes as text. The file appears whole or not at
+// RandomSecret is the text of 32 random bytes.
+func RandomSecret() string {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(random[:])
+}
+
+// newSecret keeps a random secret. The file appears whole or not at
 // all; of two processes that make it at once, both use the first one's.
 func newSecret(path string) (string, error) {
 	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*")
@@ -59,9 +66,7 @@ func newSecret(path string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = os.Remove(draft.Name()) }()
-	var random [32]byte
-	_, _ = rand.Read(random[:]) // never fails
-	_, err = draft.WriteString(base64.RawURLEncoding.EncodeToString(random[:]) + "\n")
+	_, err = draft.WriteString(RandomSecret() + "\n")
 	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
 		return "", err
 	}

@@ -17,7 +17,6 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/database/postgresdb"
 	"icehouse/dataplane/connector/database/sqlitedb"
-	"icehouse/dataplane/connector/queue"
 	"icehouse/dataplane/invalidation"
 	"icehouse/tenancy"
 )
@@ -39,11 +38,11 @@ const openTime = 15 * time.Second
 
 // openDatabases opens the platform's own. Processes tell each other what they write where
 // they can.
-func openDatabases(ctx context.Context, c config.Config, s store.Store, messages *queue.Queue, announcer *invalidation.Announcer, log *slog.Logger, closers *rungroup.Closers) (*databases, error) {
-	d := &databases{config: c, store: s, opened: map[tenancy.Placement]*database.DB{}}
-	shared := messages.Features().Shared
+func openDatabases(ctx context.Context, c config.Config, p products, log *slog.Logger, closers *rungroup.Closers) (*databases, error) {
+	d := &databases{config: c, store: p.store, opened: map[tenancy.Placement]*database.DB{}}
+	shared := p.messages.Features().Shared
 	if shared {
-		d.tell = announcer.Written
+		d.tell = p.announcer.Written
 	}
 	var db *database.DB
 	var err error
@@ -58,7 +57,7 @@ func openDatabases(ctx context.Context, c config.Config, s store.Store, messages
 	d.opened[tenancy.DefaultPlacement] = db
 	closers.Push("projects' databases", d.close)
 	if shared && c.Role.Has(config.Data) {
-		unheard, err := invalidation.WatchWrites(messages, log, d.wrote)
+		unheard, err := invalidation.WatchWrites(p.messages, log, d.wrote)
 		if err != nil {
 			return nil, err
 		}

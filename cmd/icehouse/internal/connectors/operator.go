@@ -19,20 +19,12 @@ func Operate(ctx context.Context, c config.Config, log *slog.Logger, closers *ru
 	if c.SQLiteFolder() != "" {
 		return nil, errors.New("an installation on SQLite has one database; placements are for PostgreSQL")
 	}
-	platform, err := openStore(ctx, c, closers)
-	if err != nil {
-		return nil, err
-	}
-	messages, announcer, err := openMessages(c, log, closers)
-	if err != nil {
-		return nil, err
-	}
-	dbs, err := openDatabases(ctx, c, platform, messages, announcer, log, closers)
+	p, err := openProducts(ctx, c, log, closers)
 	if err != nil {
 		return nil, err
 	}
 	return controlplane.NewPlacements(controlplane.Config{
-		Store: platform, Databases: dbs.of, OnRelease: announcer.Announce, Logger: log, Clock: time.Now,
+		Store: p.store, Databases: p.databases.of, OnRelease: p.announcer.Announce, Logger: log, Clock: time.Now,
 	}), nil
 }
 

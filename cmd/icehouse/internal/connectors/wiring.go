@@ -31,15 +31,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	if !c.Role.Has(config.Control) && !c.Role.Has(config.Data) {
 		return &Planes{}, nil // nothing is relayed and no function is run yet
 	}
-	platform, err := openStore(ctx, c, closers)
-	if err != nil {
-		return nil, err
-	}
-	messages, announcer, err := openMessages(c, log, closers)
-	if err != nil {
-		return nil, err
-	}
-	dbs, err := openDatabases(ctx, c, platform, messages, announcer, log, closers)
+	p, err := openProducts(ctx, c, log, closers)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +50,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	var plane *dataplane.DataPlane
 	control, err := controlplane.New(controlplane.Config{
-		Store: platform, Databases: dbs.of,
+		Store: p.store, Databases: p.databases.of,
 		CopyNodes: func(ctx context.Context, from, to tenancy.ProjectID) error { return plane.Copy(ctx, from, to) },
 		Plan:      c.Plan,
 		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
@@ -66,7 +58,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		DataDir:      c.DataDir,
 		OnRelease: func(project tenancy.ProjectID) {
 			forget(project)
-			announcer.Announce(project)
+			p.announcer.Announce(project)
 		},
 		Mail: sender, MailLinks: c.MailLinks, SignUpClosed: c.SignUp == config.SignUpClosed, Proxies: c.Proxies,
 		Logger: log,
@@ -79,18 +71,18 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	closers.Push("directory", func() error { projects.Close(); return nil })
 	grants = authn.NewCache(control.Grants())
 	closers.Push("rights", func() error { grants.Close(); return nil })
-	unwatch, err := invalidation.Watch(messages, log, forget, projects.Watch)
+	unwatch, err := invalidation.Watch(p.messages, log, forget, projects.Watch)
 	if err != nil {
 		return nil, err
 	}
 	closers.Push("invalidation", func() error { unwatch(); return nil })
 
-	usage := meter.New(platform, meter.Options{Log: log})
+	usage := meter.New(p.store, meter.Options{Log: log})
 	plane = dataplane.New(dataplane.Config{
 		Meter:     usage,
 		Directory: projects,
 		Releases:  control.Registry(),
-		Database:  dbs.of,
+		Database:  p.databases.of,
 		Tokens:    control.Tokens(),
 		Grants:    grants,
 		Quota:     quota.Limits{Rate: c.RequestRate, Burst: c.RequestBurst, Concurrent: c.Concurrent},
@@ -109,6 +101,25 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		planes.Data, planes.Count = plane.Handler(), usage.Run
 	}
 	return planes, nil
+}
+
+// products are what processes of every kind work with.
+type products struct {
+	store     store.Store
+	messages  *queue.Queue
+	announcer *invalidation.Announcer
+	databases *databases
+}
+
+func openProducts(ctx context.Context, c config.Config, log *slog.Logger, closers *rungroup.Closers) (p products, err error) {
+	if p.store, err = openStore(ctx, c, closers); err != nil {
+		return p, err
+	}
+	if p.messages, p.announcer, err = openMessages(c, log, closers); err != nil {
+		return p, err
+	}
+	p.databases, err = openDatabases(ctx, c, p, log, closers)
+	return p, err
 }
 
 // openMail is the way of mails; nil where none is sent.
