@@ -134,8 +134,8 @@ func (s *project) collectLeaves() {
 	for _, r := range s.resolvers {
 		for _, values := range [][]ResolverValue{r.Field.Args, r.Payload.Fields} {
 			for _, v := range values {
-				if i := slices.Index(scalarNames[:], v.Type.Name); i > 0 {
-					s.scalars.add(datamodel.Scalar(i))
+				if scalar := datamodel.ScalarNamed(v.Type.Name); scalar != datamodel.NotScalar {
+					s.scalars.add(scalar)
 				}
 			}
 		}

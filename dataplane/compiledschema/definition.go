@@ -2,7 +2,6 @@ package compiledschema
 
 import (
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -505,15 +504,9 @@ var customScalars = []string{"DateTime", "Json", "Password"}
 // builtInScalars are the scalars of GraphQL itself.
 var builtInScalars = []string{"Boolean", "Float", "ID", "Int", "String"}
 
-// scalarNames are the API names of the data model's scalars.
-var scalarNames = [...]string{
-	datamodel.String: "String", datamodel.Int: "Int", datamodel.Float: "Float", datamodel.Boolean: "Boolean",
-	datamodel.DateTime: "DateTime", datamodel.JSON: "Json", datamodel.ID: "ID", datamodel.Password: "Password",
-}
-
 // scalar looks up a scalar that the API uses.
 func (s *Schema) scalar(name string) (definition, bool) {
-	if i := slices.Index(scalarNames[:], name); i <= 0 || !s.scalars.has(datamodel.Scalar(i)) {
+	if scalar := datamodel.ScalarNamed(name); scalar == datamodel.NotScalar || !s.scalars.has(scalar) {
 		return definition{}, false
 	}
 	return definition{form: formScalar, kind: ast.Scalar, name: name, static: scalarTypes[name]}, true

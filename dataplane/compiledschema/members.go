@@ -119,7 +119,7 @@ func valueName(f *datamodel.Field) string {
 	if f.Enum != nil {
 		return f.Enum.Name
 	}
-	return scalarNames[f.Scalar]
+	return f.Scalar.String()
 }
 
 // wrapOf is the wrapping that the field has in the data model.

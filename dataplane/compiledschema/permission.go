@@ -116,7 +116,7 @@ const (
 // and verb may use, by its name without the dollar sign. Older spellings are known
 // too.
 func (s *Schema) PermissionVariable(target string, verb Verb, name string) (PermissionVariable, bool) {
-	id := PermissionVariable{Type: scalarNames[datamodel.ID]}
+	id := PermissionVariable{Type: datamodel.ID.String()}
 	if name == "user_id" || name == "userId" {
 		id.Kind = PermissionUser
 		return id, true

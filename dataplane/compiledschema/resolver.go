@@ -167,14 +167,13 @@ func ParseResolver(function, sdl string) (*Resolver, error) {
 // resolverValue takes scalars and lists of scalars. The result holds on to
 // nothing of the parsed document.
 func resolverValue(name string, t *ast.Type) (ResolverValue, bool) {
-	for i, scalar := range scalarNames {
-		if datamodel.Scalar(i) != datamodel.NotScalar && scalar == t.Name() && (t.Elem == nil || t.Elem.Elem == nil) {
-			ref := coercion.RefOf(t)
-			ref.Name = scalar
-			return ResolverValue{Name: strings.Clone(name), Type: ref}, true
-		}
+	scalar := datamodel.ScalarNamed(t.Name())
+	if scalar == datamodel.NotScalar || t.Elem != nil && t.Elem.Elem != nil {
+		return ResolverValue{}, false
 	}
-	return ResolverValue{}, false
+	ref := coercion.RefOf(t)
+	ref.Name = scalar.String()
+	return ResolverValue{Name: strings.Clone(name), Type: ref}, true
 }
 
 // isReserved: such names belong to introspection.

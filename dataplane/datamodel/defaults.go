@@ -11,12 +11,6 @@ import (
 	"icehouse/dataplane/coercion"
 )
 
-// Longest values of data-api §1.4, in characters of the printed value.
-const (
-	maxText  = 262144
-	maxFloat = 35
-)
-
 // valueProblem says why a text is no value of a field.
 type valueProblem struct {
 	code int
@@ -127,7 +121,7 @@ func (r *valueReader) single(u valueUse, f *Field, text string) (string, *valueP
 	if strings.Contains(text, "\x00") { // no text that comes in may have it
 		return "", notAValue(f, text)
 	}
-	if f.Scalar != Password && utf8.RuneCountInString(text) > maxText {
+	if f.Scalar != Password && coercion.TooLong(text) {
 		return "", u.tooLong()
 	}
 	return quote(text), nil
@@ -163,7 +157,7 @@ func (r *valueReader) list(u valueUse, f *Field, text string) (string, *valuePro
 		b.WriteString(printed)
 	}
 	b.WriteByte(']')
-	if utf8.RuneCountInString(b.String()) > maxText {
+	if coercion.TooLong(b.String()) {
 		return "", u.tooLong()
 	}
 	return b.String(), nil
@@ -213,7 +207,7 @@ func (u valueUse) float(f *Field, text string) (string, *valueProblem) {
 	if plain == "-0" {
 		plain = "0"
 	}
-	if len(plain) > maxFloat {
+	if len(plain) > coercion.MaxFloat {
 		return "", u.tooLong()
 	}
 	return plain, nil
@@ -235,7 +229,7 @@ func (u valueUse) date(text string) (string, bool) {
 		text = strings.Repeat("0", 4-len(text)) + text
 	}
 	date, ok := coercion.ParseDateTime(text)
-	return date.Format("2006-01-02T15:04:05.000Z"), ok
+	return date.Format(coercion.TimeFormat), ok
 }
 
 func (u valueUse) json(f *Field, text string) (string, *valueProblem) {
@@ -243,21 +237,18 @@ func (u valueUse) json(f *Field, text string) (string, *valueProblem) {
 	if err := json.Compact(&b, []byte(text)); err != nil {
 		return "", notAValue(f, text)
 	}
-	if utf8.RuneCount(b.Bytes()) > maxText {
+	if coercion.TooLong(b.String()) {
 		return "", u.tooLong()
 	}
 	return b.String(), nil
 }
 
-// quote prints a text as JSON, without the escapes that HTML pages need.
 func quote(text string) string {
-	var b strings.Builder
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(text); err != nil {
+	quoted, err := coercion.AppendText(nil, text)
+	if err != nil {
 		return strconv.Quote(text) // cannot happen: every string has a JSON form
 	}
-	return strings.Clone(strings.TrimSuffix(b.String(), "\n"))
+	return string(quoted)
 }
 
 // shorten keeps a text from the file short enough for a message.

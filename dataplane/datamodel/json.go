@@ -128,7 +128,7 @@ func (l *linker) link(in jsonModel) error {
 }
 
 func (l *linker) enum(je jsonEnum) error {
-	if je.Name == "" || l.enums[je.Name] != nil || scalarNames[je.Name] != NotScalar {
+	if je.Name == "" || l.enums[je.Name] != nil || ScalarNamed(je.Name) != NotScalar {
 		return fmt.Errorf("the enum name %q is empty or taken", je.Name)
 	}
 	e := &Enum{Name: l.names.intern(je.Name), Values: make([]string, len(je.Values))}
@@ -158,7 +158,7 @@ func (l *linker) typeFields(t *Type, jt jsonType) error {
 			return fmt.Errorf("the field name %q of type %q is empty or taken", jf.Name, t.Name)
 		}
 		l.fields[name] = f
-		f.Scalar, f.Enum = scalarNames[jf.Type], l.enums[jf.Type]
+		f.Scalar, f.Enum = ScalarNamed(jf.Type), l.enums[jf.Type]
 		if f.Scalar == NotScalar && f.Enum == nil && l.types[jf.Type] == nil {
 			return fmt.Errorf("the field %s.%s has the unknown type %q", t.Name, f.Name, jf.Type)
 		}

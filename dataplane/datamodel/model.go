@@ -31,22 +31,6 @@ type Enum struct {
 	Values []string
 }
 
-// Scalar names a built-in value type (data-api §1.4).
-type Scalar uint8
-
-// The scalars. NotScalar marks enum and relation fields.
-const (
-	NotScalar Scalar = iota
-	String
-	Int
-	Float
-	Boolean
-	DateTime
-	JSON
-	ID
-	Password
-)
-
 // Field is one field of a type: exactly one of Scalar, Enum and Relation is set.
 type Field struct {
 	Name     string
@@ -161,19 +145,6 @@ func (m *DataModel) Relation(name string) *Relation {
 		}
 	}
 	return nil
-}
-
-var scalarTexts = [...]string{
-	String: "String", Int: "Int", Float: "Float", Boolean: "Boolean",
-	DateTime: "DateTime", JSON: "Json", ID: "ID", Password: "Password",
-}
-
-// String is the scalar's name in SDL; "" for NotScalar.
-func (s Scalar) String() string {
-	if int(s) >= len(scalarTexts) {
-		return ""
-	}
-	return scalarTexts[s]
 }
 
 // TypeName is the name of the field's scalar, enum or target type.

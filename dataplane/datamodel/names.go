@@ -11,11 +11,12 @@ const (
 // reservedNames cannot be names of types or enums: the built-in value types, and
 // the types that every generated schema has (data-api §1.8, LQ-D08).
 var reservedNames = map[string]bool{
-	"String": true, "Int": true, "Float": true, "Boolean": true, "Password": true, "DateTime": true,
-	"GraphQLID": true, "Enum": true, "Json": true, "Relation": true,
-	"Query": true, "Mutation": true, "Subscription": true, "Node": true, "ID": true,
+	"GraphQLID": true, "Enum": true, "Relation": true,
+	"Query": true, "Mutation": true, "Subscription": true, "Node": true,
 	"Viewer": true, "PageInfo": true, "SigninPayload": true,
 }
+
+func isReserved(name string) bool { return reservedNames[name] || ScalarNamed(name) != NotScalar }
 
 // isTypeName is ^[A-Z][a-zA-Z0-9]*$, at most 64: types and relations.
 func isTypeName(s string) bool { return isName(s, 'A', 'Z', false, maxNameLength) }
@@ -47,7 +48,7 @@ func (c *checker) checkNames() {
 	isEnum := map[string]bool{}
 	for _, t := range c.doc.types {
 		at := place{typ: t.name, pos: t.pos}
-		if !isTypeName(t.name) || reservedNames[t.name] {
+		if !isTypeName(t.name) || isReserved(t.name) {
 			c.badName(at, t.name, "a model")
 		}
 		folded := strings.ToLower(t.name)
@@ -65,7 +66,7 @@ func (c *checker) checkNames() {
 	}
 	for _, e := range c.doc.enums {
 		at := place{typ: e.name, pos: e.pos}
-		if !isEnumName(e.name, maxNameLength) || reservedNames[e.name] {
+		if !isEnumName(e.name, maxNameLength) || isReserved(e.name) {
 			c.badName(at, e.name, "an enum")
 		}
 		folded := strings.ToLower(e.name)
@@ -82,7 +83,7 @@ func (c *checker) checkNames() {
 func (c *checker) badName(at place, name, what string) {
 	why := ""
 	switch {
-	case reservedNames[name] && what != "a field" && what != "a relation":
+	case isReserved(name) && what != "a field" && what != "a relation":
 		why = " The name is reserved."
 	case what != "a field" && name != "" && name[0] >= 'a' && name[0] <= 'z':
 		why = " It must begin with an upper-case letter."

@@ -92,7 +92,7 @@ func (b *builder) build() {
 			base := fieldNode.typ.base()
 			switch b.kinds[base] {
 			case scalarKind:
-				f.Scalar = scalarNames[base]
+				f.Scalar = ScalarNamed(base)
 				f.Unique = fieldNode.directive("isUnique") != nil
 			case enumKind:
 				f.Enum = b.enums[base]

@@ -6,13 +6,6 @@ import (
 	"strings"
 )
 
-// scalarNames are the types of data-api §1.4. GraphQLID, Enum and Relation are
-// no types of fields (LQ-D05).
-var scalarNames = map[string]Scalar{
-	"String": String, "Int": Int, "Float": Float, "Boolean": Boolean,
-	"DateTime": DateTime, "Json": JSON, "ID": ID, "Password": Password,
-}
-
 // kind is what a type name stands for in a document.
 type kind uint8
 
@@ -38,8 +31,8 @@ func newChecker(doc *document) *checker {
 	for _, e := range doc.enums {
 		c.kinds[e.name] = enumKind
 	}
-	for name := range scalarNames {
-		c.kinds[name] = scalarKind
+	for s := range Scalars() {
+		c.kinds[s.String()] = scalarKind
 	}
 	return c
 }

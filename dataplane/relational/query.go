@@ -142,6 +142,29 @@ const (
 	ArgJSON                 // string: JSON text
 )
 
+// Arg is how a value of the kind is given to a statement that stores it. Texts are
+// compared as ArgFold.
+func (k Kind) Arg() ArgKind {
+	switch k {
+	case KindID:
+		return ArgID
+	case KindText:
+		return ArgText
+	case KindInt:
+		return ArgInt
+	case KindFloat:
+		return ArgFloat
+	case KindBool:
+		return ArgBool
+	case KindTime:
+		return ArgTime
+	case KindJSON:
+		return ArgJSON
+	default: // KindWord, KindHash
+		return ArgWord
+	}
+}
+
 // Predicate is a condition on the current row. A condition on a null value is
 // neither true nor false (three-valued, data-api §2.6.5). The set is closed.
 type Predicate interface{ predicate() }

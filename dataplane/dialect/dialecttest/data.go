@@ -169,15 +169,6 @@ func randomValue(t *rapid.T, c *relational.Column, n int) any {
 	}
 }
 
-// ArgKind is how a column's value is given to a statement that stores it.
-func ArgKind(k relational.Kind) relational.ArgKind {
-	return map[relational.Kind]relational.ArgKind{
-		relational.KindID: relational.ArgID, relational.KindText: relational.ArgText, relational.KindWord: relational.ArgWord,
-		relational.KindHash: relational.ArgWord, relational.KindInt: relational.ArgInt, relational.KindFloat: relational.ArgFloat,
-		relational.KindBool: relational.ArgBool, relational.KindTime: relational.ArgTime, relational.KindJSON: relational.ArgJSON,
-	}[k]
-}
-
 // Inserts are the changes, with their arguments, that store the data: columns
 // that point at rows last, since tables may point at each other.
 func (d Data) Inserts(l *relational.Layout) (changes []relational.Change, args [][]any) {
@@ -193,7 +184,7 @@ func (d Data) Inserts(l *relational.Layout) (changes []relational.Change, args [
 				list[i] = row[c]
 			}
 			in.Columns = append(in.Columns, c)
-			in.Args = append(in.Args, relational.ArgType{Kind: ArgKind(c.Kind), List: true})
+			in.Args = append(in.Args, relational.ArgType{Kind: c.Kind.Arg(), List: true})
 			in.Values = append(in.Values, relational.Arg(len(in.Args)))
 			values = append(values, list)
 		}

@@ -220,7 +220,7 @@ func (g *querier) predicate(table *relational.Table, depth int) relational.Predi
 
 func (g *querier) comparison(table *relational.Table) relational.Predicate {
 	c := rapid.SampledFrom(table.Columns).Draw(g.t, "column")
-	kind := ArgKind(c.Kind)
+	kind := c.Kind.Arg()
 	if c.Kind == relational.KindText {
 		kind = relational.ArgFold
 	}

@@ -55,18 +55,6 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-var argKinds = [...]relational.ArgKind{
-	relational.KindID:    relational.ArgID,
-	relational.KindText:  relational.ArgText,
-	relational.KindWord:  relational.ArgWord,
-	relational.KindHash:  relational.ArgWord,
-	relational.KindInt:   relational.ArgInt,
-	relational.KindFloat: relational.ArgFloat,
-	relational.KindBool:  relational.ArgBool,
-	relational.KindTime:  relational.ArgTime,
-	relational.KindJSON:  relational.ArgJSON,
-}
-
 var (
 	oneID   = relational.ArgType{Kind: relational.ArgID}
 	manyIDs = relational.ArgType{Kind: relational.ArgID, List: true}

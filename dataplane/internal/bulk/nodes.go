@@ -80,7 +80,7 @@ func (n *nodes) table(t *datamodel.Type) *nodeTable {
 	}
 	insert := &relational.Insert{Table: table, Columns: append(nt.columns[:len(nt.columns):len(nt.columns)], lists...), Each: true}
 	for i, c := range nt.columns {
-		insert.Args = append(insert.Args, relational.ArgType{Kind: argKinds[c.Kind], List: true})
+		insert.Args = append(insert.Args, relational.ArgType{Kind: c.Kind.Arg(), List: true})
 		insert.Values = append(insert.Values, relational.Arg(i+1))
 	}
 	if nt.empty = len(lists) > 0; nt.empty {
@@ -295,7 +295,7 @@ func (n *nodes) takenStatement(nt *nodeTable) dialect.Statement {
 	q := &relational.Query{}
 	for i, place := range nt.unique {
 		c := nt.columns[place]
-		kind := argKinds[c.Kind]
+		kind := c.Kind.Arg()
 		if c.Kind == relational.KindText {
 			kind = relational.ArgFold
 		}

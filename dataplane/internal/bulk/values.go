@@ -1,9 +1,6 @@
 package bulk
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,9 +13,6 @@ import (
 	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/datamodel"
 )
-
-// timeFormat is how a DateTime is written (data-api §2.12).
-const timeFormat = "2006-01-02T15:04:05.000Z"
 
 // refusal is what is wrong with one element, in words for its sender.
 type refusal struct{ message string }
@@ -138,27 +132,8 @@ func appendItem(out []byte, f *datamodel.Field, item jsontext.Value) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	switch v := v.(type) {
-	case string:
-		if f.Scalar == datamodel.JSON {
-			return append(out, v...), nil
-		}
-		var quoted bytes.Buffer
-		e := json.NewEncoder(&quoted)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(v); err != nil {
-			return nil, err
-		}
-		return append(out, bytes.TrimRight(quoted.Bytes(), "\n")...), nil
-	case int64:
-		return strconv.AppendInt(out, v, 10), nil
-	case float64:
-		digits, err := json.Marshal(v)
-		return append(out, digits...), err
-	case bool:
-		return strconv.AppendBool(out, v), nil
-	case time.Time:
-		return append(append(append(out, '"'), v.UTC().Format(timeFormat)...), '"'), nil
+	if text, ok := v.(string); ok && f.Scalar == datamodel.JSON {
+		v = coercion.JSON(text)
 	}
-	return nil, errors.New("bulk: a list of values that are no scalars")
+	return coercion.AppendItem(out, v)
 }

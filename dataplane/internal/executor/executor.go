@@ -121,7 +121,7 @@ func (r *run) statement(s *planner.Step) (database.Statement, error) {
 func (r *run) read() (Result, error) {
 	plan := r.Plan
 	data := plan.Read.Constant
-	failed, err := r.checks(plan.Root)
+	failed, err := r.checks(plan.Read.Checks)
 	if err != nil {
 		return Result{}, err
 	}
@@ -182,39 +182,24 @@ func (r *run) inspect(out []byte, f *ast.Field) ([]byte, error) {
 	return out, err
 }
 
-// checks looks at the pagination arguments of all lists below a node. The map is
-// nil when none is bad.
-func (r *run) checks(n *planner.Node) (map[*planner.PageCheck]*fault.Fault, error) {
-	var failed map[*planner.PageCheck]*fault.Fault
-	var walk func(n *planner.Node) error
-	walk = func(n *planner.Node) error {
-		if n.Check != nil {
-			if err := r.binding.Check(n.Check); err != nil {
-				var f *fault.Fault
-				if !errors.As(err, &f) {
-					return err
-				}
-				if failed == nil {
-					failed = map[*planner.PageCheck]*fault.Fault{}
-				}
-				failed[n.Check] = f
-			}
+// checks looks at the pagination arguments of lists. The map is nil when none is
+// bad.
+func (r *run) checks(checks []*planner.PageCheck) (failed map[*planner.PageCheck]*fault.Fault, err error) {
+	for _, check := range checks {
+		err := r.binding.Check(check)
+		if err == nil {
+			continue
 		}
-		for _, child := range n.Children {
-			if err := walk(child); err != nil {
-				return err
-			}
+		var f *fault.Fault
+		if !errors.As(err, &f) {
+			return nil, err
 		}
-		for _, option := range n.Options {
-			for _, child := range option {
-				if err := walk(child); err != nil {
-					return err
-				}
-			}
+		if failed == nil {
+			failed = map[*planner.PageCheck]*fault.Fault{}
 		}
-		return nil
+		failed[check] = f
 	}
-	return failed, walk(n)
+	return failed, nil
 }
 
 func (r *run) writes() (Result, error) {
@@ -376,7 +361,7 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 	if len(s.Steps) == 0 && s.Fault == nil { // __typename
 		return []byte(`"Mutation"`), nil, nil
 	}
-	failed, err := r.checks(s.Node)
+	failed, err := r.checks(s.Checks)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -84,7 +84,7 @@ var clock = Param{Source: Source{kind: fromClock}, Type: relational.ArgType{Kind
 
 // comparing is the parameter of a condition on a column.
 func comparing(s Source, f *datamodel.Field, c *relational.Column, isList bool) Param {
-	p := Param{Source: s, Type: relational.ArgType{Kind: argKind(c), List: isList}, scalar: f.Scalar, field: f}
+	p := Param{Source: s, Type: relational.ArgType{Kind: comparedAs(c), List: isList}, scalar: f.Scalar, field: f}
 	if p.Type.Kind == relational.ArgFold {
 		p.conv = folded
 	}
@@ -93,30 +93,12 @@ func comparing(s Source, f *datamodel.Field, c *relational.Column, isList bool) 
 
 // storing is the parameter of a field's value to be written.
 func storing(s Source, f *datamodel.Field, c *relational.Column) Param {
-	p := Param{Source: s, Type: relational.ArgType{Kind: argKind(c)}, scalar: f.Scalar, field: f, conv: stored}
-	if p.Type.Kind == relational.ArgFold {
-		p.Type.Kind = relational.ArgText
-	}
-	return p
+	return Param{Source: s, Type: relational.ArgType{Kind: c.Kind.Arg()}, scalar: f.Scalar, field: f, conv: stored}
 }
 
-func argKind(c *relational.Column) relational.ArgKind {
-	switch c.Kind {
-	case relational.KindID:
-		return relational.ArgID
-	case relational.KindText:
+func comparedAs(c *relational.Column) relational.ArgKind {
+	if c.Kind == relational.KindText {
 		return relational.ArgFold
-	case relational.KindInt:
-		return relational.ArgInt
-	case relational.KindFloat:
-		return relational.ArgFloat
-	case relational.KindBool:
-		return relational.ArgBool
-	case relational.KindTime:
-		return relational.ArgTime
-	case relational.KindJSON:
-		return relational.ArgJSON
-	default:
-		return relational.ArgWord
 	}
+	return c.Kind.Arg()
 }

@@ -1,15 +1,11 @@
 package planner
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -121,7 +117,7 @@ func (b *Binding) arg(p *Param) (any, error) {
 	case nodeID:
 		return checkID(v)
 	case stored:
-		return b.store(p, v)
+		return store(p.field, v)
 	case pageSize:
 		// Values out of bounds are PageCheck's to report; the statement must
 		// still be one that runs.
@@ -277,181 +273,9 @@ func (b *Binding) literal(scalar datamodel.Scalar, l operation.Literal, position
 			return n, nil
 		}
 	}
-	v, err := coercion.Literal(b.Prepared.Document.Schema, ast.NamedType(scalarNames[scalar], nil), &ast.Value{Kind: l.Kind, Raw: l.Raw}, nil)
+	v, err := coercion.Literal(b.Prepared.Document.Schema, ast.NamedType(scalar.String(), nil), &ast.Value{Kind: l.Kind, Raw: l.Raw}, nil)
 	if err != nil {
 		return nil, &LiteralError{Literal: position, Cause: err}
 	}
 	return v, nil
-}
-
-var scalarNames = map[datamodel.Scalar]string{
-	datamodel.String:   "String",
-	datamodel.Int:      "Int",
-	datamodel.Float:    "Float",
-	datamodel.Boolean:  "Boolean",
-	datamodel.DateTime: "DateTime",
-	datamodel.JSON:     "Json",
-	datamodel.ID:       "ID",
-	datamodel.Password: "Password",
-}
-
-// Sizes of stored values (data-api §1.4).
-const (
-	maxText  = 262_144 // characters
-	maxFloat = 35      // characters of plain decimal text
-)
-
-// store checks a field's value and gives it its stored form.
-func (b *Binding) store(p *Param, v any) (any, error) {
-	if p.field.List {
-		return b.storeList(p, v)
-	}
-	return storeOne(p.field, v)
-}
-
-func tooLong(f *datamodel.Field) *fault.Fault {
-	return fault.New(fault.ValueTooLong, "Value for field %s is too long.", f.Name)
-}
-
-func storeOne(f *datamodel.Field, v any) (any, error) {
-	switch v := v.(type) {
-	case string:
-		if f.Scalar == datamodel.Password {
-			hash, err := coercion.HashPassword(v)
-			if err != nil {
-				return nil, fault.Internal(err)
-			}
-			return hash, nil
-		}
-		if len(v) > maxText && utf8.RuneCountInString(v) > maxText {
-			return nil, tooLong(f)
-		}
-		return v, nil
-	case float64:
-		if v == 0 {
-			v = 0 // a negative zero is a zero
-		}
-		if len(strconv.FormatFloat(v, 'f', -1, 64)) > maxFloat {
-			return nil, tooLong(f)
-		}
-		return v, nil
-	case coercion.JSON:
-		return storeJSON(f, string(v))
-	default:
-		return v, nil
-	}
-}
-
-// storeJSON applies the rule for Json values: a string holds JSON text, and the
-// value must be an object or an array (data-api §2.12).
-func storeJSON(f *datamodel.Field, text string) (any, error) {
-	invalid := func() error {
-		return fault.New(fault.NotJSON, "The value in the field '%s' is not a valid Json: '%s'", f.Name, coercion.Short(text, 200))
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, []byte(text)); err != nil {
-		return nil, invalid()
-	}
-	if compact.Len() > 0 && compact.Bytes()[0] == '"' {
-		var inner string
-		if err := json.Unmarshal(compact.Bytes(), &inner); err != nil {
-			return nil, invalid()
-		}
-		compact.Reset()
-		if err := json.Compact(&compact, []byte(inner)); err != nil {
-			return nil, invalid()
-		}
-	}
-	if compact.Len() == 0 || compact.Bytes()[0] != '{' && compact.Bytes()[0] != '[' {
-		return nil, invalid()
-	}
-	if compact.Len() > maxText && utf8.RuneCount(compact.Bytes()) > maxText {
-		return nil, tooLong(f)
-	}
-	return compact.String(), nil
-}
-
-// storeList writes a scalar list as a JSON array.
-func (b *Binding) storeList(p *Param, v any) (any, error) {
-	items, ok := v.([]any)
-	if !ok {
-		items = []any{v}
-	}
-	out := []byte{'['}
-	for i, item := range items {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		one, err := storeOne(p.field, item)
-		if err != nil {
-			return nil, err
-		}
-		if out, err = appendJSON(out, p.field, one); err != nil {
-			return nil, err
-		}
-	}
-	out = append(out, ']')
-	if len(out) > maxText && utf8.RuneCount(out) > maxText {
-		return nil, tooLong(p.field)
-	}
-	return string(out), nil
-}
-
-// TimeFormat is how a DateTime is written (data-api §2.12).
-const TimeFormat = "2006-01-02T15:04:05.000Z"
-
-func appendJSON(out []byte, f *datamodel.Field, v any) ([]byte, error) {
-	switch v := v.(type) {
-	case string:
-		if f.Scalar == datamodel.JSON {
-			return append(out, v...), nil
-		}
-		var buf bytes.Buffer
-		e := json.NewEncoder(&buf)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(v); err != nil {
-			return nil, fault.Internal(err)
-		}
-		return append(out, bytes.TrimRight(buf.Bytes(), "\n")...), nil
-	case int64:
-		return strconv.AppendInt(out, v, 10), nil
-	case float64:
-		if math.IsInf(v, 0) || math.IsNaN(v) {
-			return append(out, "null"...), nil
-		}
-		b, err := json.Marshal(v)
-		return append(out, b...), err
-	case bool:
-		return strconv.AppendBool(out, v), nil
-	case time.Time:
-		return append(append(append(out, '"'), v.UTC().Format(TimeFormat)...), '"'), nil
-	default:
-		return nil, fault.Internal(fmt.Errorf("a list holds %T", v))
-	}
-}
-
-// Check says what is wrong with the pagination arguments of a list; nil when
-// nothing is.
-func (b *Binding) Check(c *PageCheck) error {
-	for _, one := range []struct {
-		param    *Param
-		negative int
-		name     string
-	}{{c.First, fault.NegativeFirst, "first"}, {c.Last, fault.NegativeLast, "last"}, {c.Skip, fault.NegativeSkip, "skip"}} {
-		if one.param == nil {
-			continue
-		}
-		v, err := b.resolve(one.param, one.param.Source)
-		if err != nil {
-			return err
-		}
-		n, _ := v.(int64)
-		if n < 0 {
-			return fault.New(one.negative, "The '%s' argument must be non negative", one.name)
-		}
-		if n > MaxNodes && one.param != c.Skip {
-			return fault.New(fault.TooManyNodes, "You requested %d nodes. We will only return up to %d nodes per query.", n, MaxNodes)
-		}
-	}
-	return nil
 }

@@ -62,11 +62,11 @@ func (w *writer) holds(more held) {
 	h.ids, h.idLists, h.at = append(h.ids, more.ids...), append(h.idLists, more.idLists...), append(h.at, more.at...)
 }
 
-// holdAll puts the steps that hold rows before all others, in one order for all
-// requests: nodes first, then the rows that point at them.
-func (w *writer) holdAll() {
-	if !w.target.Dialect.Features().ParallelWriters || len(w.held) == 0 {
-		return
+// holdSteps hold all rows in one order for all requests: nodes first, then the rows
+// that point at them.
+func (w *writer) holdSteps() []*Step {
+	if !w.target.Dialect.Features().ParallelWriters {
+		return nil
 	}
 	place := func(h held) int {
 		i := slices.Index(w.layout().Tables, h.table)
@@ -76,32 +76,28 @@ func (w *writer) holdAll() {
 		return i
 	}
 	slices.SortStableFunc(w.held, func(a, b held) int { return cmp.Compare(place(a), place(b)) })
-	before := len(w.out.Steps)
-	w.first(func() {
-		for _, h := range w.held {
-			lists := h.idLists
-			if len(h.ids) > 0 || len(lists) == 0 {
-				lists = append(lists, Source{kind: fromItems, items: h.ids})
-			}
-			for i, ids := range lists {
-				if i > 0 {
-					h.at = nil // held with the first
-				}
-				w.holdStep(h, ids)
-			}
+	var steps []*Step
+	for _, h := range w.held {
+		lists := h.idLists
+		if len(h.ids) > 0 || len(lists) == 0 {
+			lists = append(lists, Source{kind: fromItems, items: h.ids})
 		}
-	})
-	for i := range w.out.Payload {
-		w.out.Payload[i] += len(w.out.Steps) - before
+		for i, ids := range lists {
+			if i > 0 {
+				h.at = nil // held with the first
+			}
+			steps = append(steps, w.holdStep(h, ids))
+		}
 	}
+	return steps
 }
 
-func (w *writer) holdStep(h held, ids Source) {
+func (w *writer) holdStep(h held, ids Source) *Step {
 	var a args
 	change := &relational.Hold{Table: h.table, IDs: a.add(idsParam(ids)), Partners: h.partners}
 	if len(h.at) > 0 {
 		change.Column, change.At = h.column, a.add(idsParam(Source{kind: fromItems, items: h.at}))
 	}
 	change.Args = a.types()
-	w.add(change, &a)
+	return w.step(change, &a)
 }

@@ -16,7 +16,7 @@ const maxTogether = 8
 // too and the engine can.
 func (w *writer) insert(i *relational.Insert, a *args) *Step {
 	last := w.inserted
-	if last == nil || claims(i, a) || w.out.Steps[len(w.out.Steps)-1] != last.step || len(last.change.Also) == maxTogether-1 ||
+	if last == nil || claims(i, a) || w.body[len(w.body)-1] != last.step || len(last.change.Also) == maxTogether-1 ||
 		!w.target.Dialect.Features().InsertsTogether {
 		step := w.add(i, a)
 		if w.inserted = nil; !claims(i, a) {

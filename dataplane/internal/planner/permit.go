@@ -5,7 +5,6 @@ import (
 
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/datamodel"
-	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/relational"
 )
@@ -13,11 +12,9 @@ import (
 // permits is what a sequence must be allowed to do, as it is planned: each node that
 // it writes (data-api §6.4) and each edge that it adds or removes by name (§6.5).
 type permits struct {
-	forbidden  *fault.Fault // no record can allow it
-	echoed     map[string]bool
-	nodeGuards []*Step // guards of written nodes
-	edgeGuards []*Step // guards of edges
-	connected  []connected
+	forbidden *fault.Fault // no record can allow it
+	echoed    map[string]bool
+	connected []connected
 }
 
 // connected are nodes that the engine itself finds missing when the edge is
@@ -97,7 +94,7 @@ func (w *writer) permit(verb compiledschema.Verb, t *datamodel.Type, in input, i
 	if verb != compiledschema.Create { // the node stays as it was looked at
 		w.holds(held{table: table, ids: []Source{id}})
 	}
-	w.nodeGuards = append(w.nodeGuards, w.permitStep(&a, joined(all), refusal.denied(notPermitted)))
+	w.nodes = append(w.nodes, w.guardStep(&a, joined(all), refusal.denied(notPermitted)))
 }
 
 const notPermitted = "Insufficient permissions for this mutation"
@@ -107,14 +104,6 @@ const notPermitted = "Insufficient permissions for this mutation"
 func (w *writer) forbid(f *fault.Fault) {
 	if w.forbidden == nil {
 		w.forbidden = f
-	}
-}
-
-func (w *writer) permitStep(a *args, condition relational.Predicate, otherwise *fault.Fault) *Step {
-	change := &relational.Guard{Condition: condition, Args: a.types()}
-	return &Step{
-		Statement: w.target.Dialect.Change(w.target.Namespace, change), Params: a.params,
-		OnCheck: func(string) *fault.Fault { return otherwise },
 	}
 }
 
@@ -232,10 +221,10 @@ func (w *writer) permitEdges(verb compiledschema.Verb, f *datamodel.Field, id So
 		case access.open:
 			return
 		case access.condition == nil:
-			w.edgeGuards = append(w.edgeGuards, w.permitStep(&args{}, relational.Constant(false), access.denied(message)))
+			w.edgesNamed = append(w.edgesNamed, w.guardStep(&args{}, relational.Constant(false), access.denied(message)))
 			return
 		}
-		w.edgeGuards = append(w.edgeGuards, w.permitStep(&a, access.condition, access.denied(message)))
+		w.edgesNamed = append(w.edgesNamed, w.guardStep(&a, access.condition, access.denied(message)))
 	}
 	table := w.layout().Table(f.Target())
 	for _, ids := range others.idLists {
@@ -252,7 +241,7 @@ func (w *writer) permitEdges(verb compiledschema.Verb, f *datamodel.Field, id So
 		condition := relational.Exists{Not: true, Select: &relational.Select{Table: table, Where: relational.Not{Predicate: access.condition}}}
 		in := relational.In{Column: table.ID, Arg: a.add(anyIDs(ids))}
 		condition.Select.Where = relational.And{in, condition.Select.Where}
-		w.edgeGuards = append(w.edgeGuards, w.permitStep(&a, condition, access.denied(message)))
+		w.edgesNamed = append(w.edgesNamed, w.guardStep(&a, condition, access.denied(message)))
 	}
 }
 
@@ -265,48 +254,4 @@ func anyIDs(s Source) Param {
 	p := idsParam(s)
 	p.conv = asIs
 	return p
-}
-
-// placePermits puts the guards where they belong (data-api §6.7): those of nodes
-// before everything else, those of edges behind the checks of nodes and required
-// relations and before the first write.
-func (w *writer) placePermits() {
-	var payload []*Step
-	for _, i := range w.out.Payload {
-		payload = append(payload, w.out.Steps[i])
-	}
-	if len(w.edgeGuards) > 0 {
-		if w.target.Dialect.Features().NamesForeignKeys {
-			for _, c := range w.connected {
-				w.require(c.t, c.ids, connectMissing)
-			}
-		}
-		var exist, rest []*Step
-		for _, s := range w.out.Steps {
-			if s.Statement.Check == dialect.RequireCheck {
-				exist = append(exist, s)
-			} else {
-				rest = append(rest, s)
-			}
-		}
-		at := slices.IndexFunc(rest, func(s *Step) bool { return s.Statement.Writes || slices.Contains(payload, s) })
-		if at < 0 {
-			at = len(rest)
-		}
-		// What a third node requires is looked at before the permission (§6.7), and
-		// once more in its place, as the writes before it may have changed the answer.
-		var required []*Step
-		for _, s := range rest[at:] {
-			if s.Statement.Check == dialect.GuardCheck {
-				ahead := *s
-				required = append(required, &ahead)
-			}
-		}
-		w.out.Steps = slices.Concat(exist, rest[:at], required, w.edgeGuards, rest[at:])
-	}
-	w.out.Steps = slices.Concat(w.nodeGuards, w.out.Steps)
-	w.out.Permits = w.nodeGuards
-	for i, s := range payload {
-		w.out.Payload[i] = slices.Index(w.out.Steps, s)
-	}
 }

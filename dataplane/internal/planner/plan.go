@@ -70,17 +70,22 @@ func (p *Plan) Bytes() uint32 {
 	return uint32(bytes) //nolint:gosec // bounded by operation.Limits
 }
 
-func (n *Node) count() int {
-	total := 1
+func (n *Node) count() (total int) {
+	n.each(func(*Node) { total++ })
+	return total
+}
+
+// each visits a node and all below it.
+func (n *Node) each(visit func(*Node)) {
+	visit(n)
 	for _, child := range n.Children {
-		total += child.count()
+		child.each(visit)
 	}
 	for _, option := range n.Options {
 		for _, child := range option {
-			total += child.count()
+			child.each(visit)
 		}
 	}
-	return total
 }
 
 // Read answers a query operation.
@@ -92,6 +97,7 @@ type Read struct {
 	// JSON in which a key of Watch is null: that field is required.
 	Rewrite bool
 	Watch   []string
+	Checks  []*PageCheck // of the whole answer
 	// AsRequester says that the JSON ends with whether the requester's node is there,
 	// see Present.
 	AsRequester bool
@@ -129,11 +135,12 @@ type Sequence struct {
 	Payload []int
 	Fault   *fault.Fault // known before anything runs
 	Rewrite bool
-	Watch   []string // like Read's
-	Mark    string   // like Plan's
-	Node    *Node    // the shape of the payload
-	// Permits are those of Steps that say whether the requester may do this at all,
-	// which comes before everything else (data-api §6.7).
+	Watch   []string     // like Read's
+	Checks  []*PageCheck // like Read's
+	Mark    string       // like Plan's
+	Node    *Node        // the shape of the payload
+	// Permits are those of Steps that say whether the requester may do this at all
+	// (data-api §6.7).
 	Permits []*Step
 }
 
@@ -183,12 +190,6 @@ type Node struct {
 	Options  [][]*Node    // of an interface: the children by what the data is; see TypeKey
 }
 
-// PageCheck are the arguments of a list that must be looked at for each request
-// (data-api §2.11).
-type PageCheck struct {
-	First, Last, Skip *Param // nil: not given, or null
-}
-
 // Source says where a value comes from.
 type Source struct {
 	kind    sourceKind
@@ -236,6 +237,3 @@ const (
 	pageSize             // first or last
 	pageSkip             // skip
 )
-
-// MaxNodes is how many nodes a list returns at most (data-api §2.11).
-const MaxNodes = 1000

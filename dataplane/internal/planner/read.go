@@ -63,7 +63,7 @@ func (p *planning) query() (*Plan, error) {
 		fields = append(fields, relational.Field{Key: c.key, Value: value})
 		root.Children = append(root.Children, node)
 	}
-	read := &Read{Rewrite: r.rewrite, Watch: r.watch, AsRequester: p.asRequester}
+	read := &Read{Rewrite: r.rewrite, Watch: r.watch, Checks: root.checks(), AsRequester: p.asRequester}
 	if p.asRequester {
 		fields = append(fields, relational.Field{Key: requesterKey, Value: &relational.Count{Select: p.requesterNode(&r.args)}})
 	}
@@ -275,74 +275,6 @@ func (r *reader) list(t *datamodel.Type, link *relational.Link, c collected, nod
 	return m, node
 }
 
-// page reads orderBy and the pagination arguments (data-api §2.11).
-func (r *reader) page(sel *relational.Select, t *datamodel.Type, f *ast.Field, node *Node) *fault.Fault {
-	if order := r.argument(f, "orderBy"); order.given() {
-		name, _ := order.value.(string)
-		field, desc, ok := r.doc.Schema.OrderBy(t, name)
-		if !ok {
-			return fault.New(fault.BadArguments, "'%s' is no order of type '%s'.", name, t.Name)
-		}
-		sel.OrderBy, sel.Desc = r.doc.Schema.Layout().Column(field), desc
-	}
-	if after := r.argument(f, "after"); after.given() {
-		sel.Cursors = append(sel.Cursors, relational.Cursor{ID: r.args.add(cursorParam(after.source))})
-	}
-	if before := r.argument(f, "before"); before.given() {
-		sel.Cursors = append(sel.Cursors, relational.Cursor{ID: r.args.add(cursorParam(before.source)), Before: true})
-	}
-	first, last, skip := r.argument(f, "first"), r.argument(f, "last"), r.argument(f, "skip")
-	if first.given() && last.given() {
-		return fault.New(fault.FirstAndLast, "Including a value for both first and last is not supported. See the pagination docs for help.")
-	}
-	check := &PageCheck{}
-	if skip.given() {
-		param := pageParam(skip.source)
-		param.conv = pageSkip
-		check.Skip, sel.Skip = &param, r.args.add(param)
-	}
-	switch {
-	case first.given():
-		param := pageParam(first.source)
-		check.First = &param
-		r.limit(sel, first, param)
-	case last.given():
-		param := pageParam(last.source)
-		check.Last, sel.FromEnd = &param, true
-		r.limit(sel, last, param)
-	default:
-		sel.Max = MaxNodes
-	}
-	if check.First != nil || check.Last != nil || check.Skip != nil {
-		node.Check = check
-	}
-	return nil
-}
-
-// limit cuts a list. Sizes belong to the document or to the shape (operation), so
-// that the engine can plan for them.
-func (r *reader) limit(sel *relational.Select, in input, param Param) {
-	size, known := in.value.(int64)
-	if l, ok := in.source.value.(operation.Literal); ok {
-		if n, err := strconv.ParseInt(l.Raw, 10, 32); err == nil {
-			size, known = n, true
-		}
-	}
-	if !known || size <= 0 || size > MaxNodes {
-		sel.Limit = r.args.add(param)
-		return
-	}
-	sel.Max = int(size)
-}
-
-func pageParam(s Source) Param {
-	return Param{Source: s, Type: relational.ArgType{Kind: relational.ArgInt}, conv: pageSize, scalar: datamodel.Int}
-}
-
-func cursorParam(s Source) Param {
-	return Param{Source: s, Type: relational.ArgType{Kind: relational.ArgID}, scalar: datamodel.String}
-}
-
 func (r *reader) meta(t *datamodel.Type, link *relational.Link, c collected, node *Node) (relational.Value, *Node) {
 	where, err := r.filter(&r.args, t, r.argument(c.first(), "filter"))
 	if err != nil {
@@ -439,7 +371,7 @@ func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
 		viewer = r.viewerObject(c.sets(), option)
 		node.Options = append(node.Options, option.Children)
 	}
-	r.rewrite = r.rewrite || r.gated || len(r.watch) > 0 || anyCheck(node.Options)
+	r.rewrite = r.rewrite || r.gated || len(r.watch) > 0 || len(node.checks()) > 0
 	if r.rewrite {
 		// The rewriter must know which of the shapes it has before it.
 		for i, one := range value.Options {
@@ -457,19 +389,6 @@ func (r *reader) byID(c collected, node *Node) (relational.Value, *Node) {
 		return relational.When{Arg: arg, Is: compiledschema.ViewerID, Then: viewer, Else: found}, node
 	}
 	return found, node
-}
-
-// anyCheck says that something below can fail for a request, so that its place
-// must be known.
-func anyCheck(options [][]*Node) bool {
-	for _, nodes := range options {
-		for _, n := range nodes {
-			if n.Check != nil || anyCheck([][]*Node{n.Children}) || anyCheck(n.Options) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // withOption says which option of an interface an object is.

@@ -85,14 +85,13 @@ func (w *writer) deleteWithPayload(root compiledschema.Root, in input, id Source
 		}
 		last.after, last.fields = after, append(last.fields, one.fields...)
 	}
-	steps := make([]int, len(runs)) // of the runs
+	parts := make([]*Step, len(runs)) // of the runs
 	shapes := make([]Node, len(runs))
 	read := func(after bool) {
 		for i, run := range runs {
 			if run.after != after {
 				continue
 			}
-			steps[i] = len(w.out.Steps)
 			r := w.reader()
 			r.payloadEcho = w.echoed
 			part := selecting(run.fields)
@@ -101,12 +100,13 @@ func (w *writer) deleteWithPayload(root compiledschema.Root, in input, id Source
 			} else {
 				w.payload(r, c.key, r.payload(root, in, id, part, &shapes[i]))
 			}
+			parts[i] = w.body[len(w.body)-1]
 		}
 	}
 	read(false)
 	w.delete(root.Type, id)
 	read(true)
-	w.out.Payload = steps
+	w.parts = parts
 	for _, shape := range shapes {
 		node.Children = append(node.Children, shape.Children...)
 	}

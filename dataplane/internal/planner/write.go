@@ -107,40 +107,12 @@ func (p *planning) probe(t *datamodel.Type, id Source) *Step {
 	return &Step{Statement: p.target.Dialect.Query(p.target.Namespace, q), Params: a.params}
 }
 
-// writer collects the steps of one sequence.
-type writer struct {
-	*planning
-	out *Sequence
-	// row is the write of the payload's own row, when that one write is all that
-	// can be left to say what became of it: it may return the payload itself.
-	row *rowWrite
-	// inserted is the insertion that the last step is, if it is one.
-	inserted *insertion
-	// held are the nodes that this sequence looks at before it writes.
-	held []held
-	permits
-}
-
 // rowWrite is a step that writes one row, and what it can be made to return.
 type rowWrite struct {
 	step      *Step
 	render    func(returning []relational.Field) relational.Change
 	mustExist func(args []any) *fault.Fault // of a write that may find no row; else nil
 	requires  func()                        // adds the check that is needed when it returns nothing
-}
-
-func (p *planning) sequence(plan func(*writer)) *Sequence {
-	w := &writer{planning: p, out: &Sequence{Node: &Node{}}}
-	plan(w)
-	if w.forbidden != nil { // whatever else is wrong with it
-		return &Sequence{Fault: w.forbidden, Node: w.out.Node}
-	}
-	w.placePermits()
-	w.holdAll()
-	if w.out.Fault != nil {
-		w.out.Steps = w.out.Permits
-	}
-	return w.out
 }
 
 // refuse makes the whole write fail. The first reason stands.
@@ -152,28 +124,44 @@ func (w *writer) refuse(f *fault.Fault) {
 
 func (w *writer) layout() *relational.Layout { return w.doc.Schema.Layout() }
 
+func (w *writer) step(c relational.Change, a *args) *Step {
+	return &Step{Statement: w.target.Dialect.Change(w.target.Namespace, c), Params: a.params}
+}
+
 func (w *writer) add(c relational.Change, a *args) *Step {
-	s := &Step{Statement: w.target.Dialect.Change(w.target.Namespace, c), Params: a.params}
-	w.out.Steps = append(w.out.Steps, s)
+	s := w.step(c, a)
+	w.body = append(w.body, s)
 	return s
 }
 
 // guard adds a check; otherwise is the fault when the condition doesn't hold.
 func (w *writer) guard(a *args, condition relational.Predicate, otherwise *fault.Fault) {
-	w.add(&relational.Guard{Condition: condition, Args: a.types()}, a).OnCheck = func(string) *fault.Fault { return otherwise }
+	w.body = append(w.body, w.guardStep(a, condition, otherwise))
+}
+
+func (w *writer) guardStep(a *args, condition relational.Predicate, otherwise *fault.Fault) *Step {
+	s := w.step(&relational.Guard{Condition: condition, Args: a.types()}, a)
+	s.OnCheck = func(string) *fault.Fault { return otherwise }
+	return s
 }
 
 // require adds a check that nodes exist.
 func (w *writer) require(t *datamodel.Type, ids Source, otherwise func(id string) *fault.Fault) {
+	w.body = append(w.body, w.requireStep(t, ids, otherwise))
+}
+
+func (w *writer) requireStep(t *datamodel.Type, ids Source, otherwise func(id string) *fault.Fault) *Step {
 	var a args
 	change := &relational.Require{Table: w.layout().Table(t), IDs: a.add(idsParam(ids))}
 	change.Args = a.types()
-	w.add(change, &a).OnCheck = otherwise
+	s := w.step(change, &a)
+	s.OnCheck = otherwise
+	return s
 }
 
-// mustExist is the check of update and delete.
+// mustExist adds the check of update and delete.
 func (w *writer) mustExist(t *datamodel.Type, id Source) {
-	w.require(t, id, func(id string) *fault.Fault { return nodeMissing(t, id) })
+	w.exist = append(w.exist, w.requireStep(t, id, func(id string) *fault.Fault { return nodeMissing(t, id) }))
 }
 
 func nodeMissing(t *datamodel.Type, id string) *fault.Fault {
@@ -215,7 +203,7 @@ func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c 
 	w.echoed = echoed(in)
 	node := w.out.Node
 	if w.doc.Schema.API() == compiledschema.Relay {
-		w.first(func() { w.mustExist(root.Type, id) })
+		w.mustExist(root.Type, id)
 		w.deleteWithPayload(root, in, id, c, node)
 		return
 	}
@@ -223,12 +211,13 @@ func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c 
 	if w.returned(root.Type, c, node) {
 		return
 	}
-	last := w.out.Steps[len(w.out.Steps)-1]
-	w.out.Steps = w.out.Steps[:len(w.out.Steps)-1]
+	last := len(w.body) - 1
+	deletion := w.body[last]
+	w.body = w.body[:last]
 	r := w.reader()
 	r.echo = w.echoed
 	w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
-	w.out.Steps = append(w.out.Steps, last)
+	w.body = append(w.body, deletion)
 }
 
 func (w *writer) reader() *reader { return &reader{planning: w.planning} }
@@ -259,20 +248,8 @@ func (w *writer) returned(t *datamodel.Type, c collected, node *Node) bool {
 	node.Children, w.out.Watch = shape.Children, r.watch
 	row.step.Statement = w.target.Dialect.Change(w.target.Namespace, row.render(fields))
 	row.step.OnNone = row.mustExist
-	for i, step := range w.out.Steps {
-		if step == row.step {
-			w.out.Payload = []int{i}
-		}
-	}
+	w.parts = []*Step{row.step}
 	return true
-}
-
-// first puts the steps that add makes before all others.
-func (w *writer) first(add func()) {
-	rest := w.out.Steps
-	w.out.Steps = nil
-	add()
-	w.out.Steps = append(w.out.Steps, rest...)
 }
 
 func (r *reader) node(t *datamodel.Type, id Source, sets []ast.SelectionSet, node *Node) relational.Value {
@@ -292,13 +269,13 @@ func (r *reader) byKey(t *datamodel.Type, id Source) *relational.One {
 
 func (w *writer) payload(r *reader, key string, value relational.Value) {
 	q := &relational.Query{Fields: []relational.Field{{Key: key, Value: value}}, Args: r.args.types()}
-	w.out.Payload = append(w.out.Payload, len(w.out.Steps))
 	w.out.Rewrite = w.out.Rewrite || r.rewrite
 	w.out.Watch = append(w.out.Watch, r.watch...)
 	if r.gated {
 		w.out.Mark = r.mark()
 	}
-	w.out.Steps = append(w.out.Steps, &Step{Statement: w.target.Dialect.Query(w.target.Namespace, q), Params: r.args.params})
+	step := &Step{Statement: w.target.Dialect.Query(w.target.Namespace, q), Params: r.args.params}
+	w.body, w.parts = append(w.body, step), append(w.parts, step)
 }
 
 // row is a row being composed.
@@ -359,7 +336,7 @@ func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source 
 		}
 	}
 	w.row = nil
-	if w.out.Steps[len(w.out.Steps)-1] == step && (w.inserted == nil || len(w.inserted.change.Also) == 0) { // nothing after it changes what the row shows
+	if w.body[len(w.body)-1] == step && (w.inserted == nil || len(w.inserted.change.Also) == 0) { // nothing after it changes what the row shows
 		w.row = &rowWrite{step: step, render: func(returning []relational.Field) relational.Change {
 			insert.Returning = returning
 			return insert
@@ -448,7 +425,7 @@ func (w *writer) update(t *datamodel.Type, in input) {
 			return
 		}
 	}
-	w.first(func() { w.mustExist(t, id) })
+	w.mustExist(t, id)
 	for _, e := range edges {
 		w.hold(&id, e)
 		w.permitConnects(id, e)
@@ -471,7 +448,7 @@ func (w *writer) existing(t *datamodel.Type, id Source, step *Step, render func(
 		mustExist: func(args []any) *fault.Fault {
 			return nodeMissing(t, fmt.Sprint(args[at]))
 		},
-		requires: func() { w.first(func() { w.mustExist(t, id) }) },
+		requires: func() { w.mustExist(t, id) },
 	}
 }
 

@@ -165,7 +165,7 @@ func (h *house) insert(table string, values ...any) change {
 		name, _ := values[i].(string)
 		c := h.column(table, name)
 		in.Columns = append(in.Columns, c)
-		in.Args = append(in.Args, relational.ArgType{Kind: dialecttest.ArgKind(c.Kind)})
+		in.Args = append(in.Args, relational.ArgType{Kind: c.Kind.Arg()})
 		in.Values = append(in.Values, relational.Arg(len(in.Args)))
 		args = append(args, values[i+1])
 	}
