@@ -81,7 +81,7 @@ func newConsoleOn(t *testing.T, db *database.DB) *console {
 	t.Cleanup(projects.Close)
 	plane = dataplane.New(dataplane.Config{
 		Directory: projects, Releases: c.cp.Registry(), Database: controlplane.OneDatabase(db),
-		Tokens: c.cp.Tokens(), Grants: c.cp.Grants(), Log: slog.New(slog.DiscardHandler),
+		Tokens: c.cp.Tokens(), Grants: c.cp.Grants(), Log: slog.New(slog.DiscardHandler), Timeout: time.Minute,
 	})
 	c.nodes = plane.Handler()
 	var err error

@@ -39,8 +39,8 @@ func (p *pipeline) Bulk(ctx context.Context, c transport.Caller, action transpor
 		switch {
 		case err == nil:
 			return transport.Answer{Body: out}, nil
-		case errors.Is(err, bulk.ErrNotJSON):
-			return transport.Answer{}, transport.ErrNotJSON
+		case errors.Is(err, fault.ErrNotJSON):
+			return transport.Answer{}, err
 		case !again || !p.newer(ctx, &c.Project):
 			return p.failed(ctx, c, err), nil
 		}

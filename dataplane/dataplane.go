@@ -41,12 +41,6 @@ import (
 	"icehouse/tenancy/token"
 )
 
-// Limits protect the server from documents made to hurt it.
-type Limits = operation.Limits
-
-// DefaultLimits admit everything that real services were seen to send.
-func DefaultLimits() Limits { return operation.DefaultLimits() }
-
 // Config is what the data plane needs. Zero values of bounds take defaults.
 type Config struct {
 	Directory *directory.Directory
@@ -62,18 +56,24 @@ type Config struct {
 	Log   *slog.Logger
 	Clock func() time.Time
 
-	Limits        Limits
-	SchemaBytes   uint64        // compiled schemas kept; default 256 MiB
-	DocumentBytes uint64        // documents kept; default 64 MiB
-	PlanBytes     uint64        // plans kept; default 64 MiB
-	BodyBytes     int64         // of a request; default 10 MiB (data-api §5.4)
-	ImportBytes   int64         // of an import; default 12 MiB (data-api §5.4)
-	ExportSize    int           // of an export's elements; default 10,000,000 (data-api §9.3)
-	Timeout       time.Duration // of a request; default 45 s
-	Region        string        // first part of request ids; default local
-	Proxies       int           // before this process (clientaddress)
-	Mark          string        // stands in SQL for what may not be read; default random, as no client may know it
+	ExportSize int           // of an export's elements; default 10,000,000 (data-api §9.3)
+	Timeout    time.Duration // of a request
+	Proxies    int           // before this process (clientaddress)
+	Mark       string        // stands in SQL for what may not be read; default random, as no client may know it
 }
+
+// What a process keeps of projects, and what a request may send.
+const (
+	schemaBytes   = 256 << 20
+	documentBytes = 64 << 20
+	planBytes     = 64 << 20
+	bodyBytes     = 10 << 20 // data-api §5.4
+	importBytes   = 12 << 20 // data-api §5.4
+	exportSize    = 10_000_000
+)
+
+// region is the first part of request ids.
+const region = "local"
 
 // Meter counts what projects use. A *meter.Meter is one.
 type Meter interface {
@@ -94,32 +94,8 @@ func (c *Config) complete() {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	if c.Limits == (Limits{}) {
-		c.Limits = DefaultLimits()
-	}
-	if c.SchemaBytes == 0 {
-		c.SchemaBytes = 256 << 20
-	}
-	if c.DocumentBytes == 0 {
-		c.DocumentBytes = 64 << 20
-	}
-	if c.PlanBytes == 0 {
-		c.PlanBytes = 64 << 20
-	}
-	if c.BodyBytes == 0 {
-		c.BodyBytes = 10 << 20
-	}
-	if c.ImportBytes == 0 {
-		c.ImportBytes = 12 << 20
-	}
 	if c.ExportSize == 0 {
-		c.ExportSize = 10_000_000
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 45 * time.Second
-	}
-	if c.Region == "" {
-		c.Region = "local"
+		c.ExportSize = exportSize
 	}
 	if c.Mark == "" {
 		c.Mark = "denied:" + rand.Text()
@@ -152,10 +128,10 @@ func New(c Config) *DataPlane {
 		config:    c,
 		mark:      c.Mark,
 		quota:     quota.New(c.Quota, c.Clock),
-		schemas:   compiledschema.NewCache(c.Releases, c.SchemaBytes),
-		documents: operation.NewCache(c.Limits, c.DocumentBytes),
+		schemas:   compiledschema.NewCache(c.Releases, schemaBytes),
+		documents: operation.NewCache(operation.DefaultLimits(), documentBytes),
 		plans: otter.Must(&otter.Options[planKey, *planner.Plan]{
-			MaximumWeight: c.PlanBytes,
+			MaximumWeight: planBytes,
 			Weigher:       func(k planKey, p *planner.Plan) uint32 { return p.Bytes() + uint32(len(k.shape)) }, //nolint:gosec // shapes are bounded by the body
 		}),
 	}
@@ -164,10 +140,10 @@ func New(c Config) *DataPlane {
 // Handler serves /simple/v1/ and /relay/v1/.
 func (d *DataPlane) Handler() http.Handler {
 	return transport.Handler((*pipeline)(d), transport.Options{
-		BodyBytes:   d.config.BodyBytes,
-		ImportBytes: d.config.ImportBytes,
+		BodyBytes:   bodyBytes,
+		ImportBytes: importBytes,
 		Timeout:     d.config.Timeout,
-		Region:      d.config.Region,
+		Region:      region,
 		Proxies:     d.config.Proxies,
 		BatchSize:   8,
 	}, d.config.Log)
@@ -425,16 +401,16 @@ func (p *pipeline) failed(ctx context.Context, c transport.Caller, err error) tr
 		return transport.Answer{} // nobody is there to read it
 	}
 	f := fault.Of(err)
-	if !response.Public(f) {
+	if !f.Public() {
 		p.config.Log.ErrorContext(ctx, "request failed", "error", err, "project", c.Project.Project, "release", c.Project.Release, "requestId", c.RequestID)
 	}
-	return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID), Broken: !response.Public(f)}
+	return transport.Answer{Body: response.AppendEnvelope(nil, f, c.RequestID), Broken: !f.Public()}
 }
 
 // logUnexpected logs what the client is not shown, once, here at the edge.
 func (p *pipeline) logUnexpected(ctx context.Context, c transport.Caller, errs []response.Error) {
 	for _, e := range errs {
-		if !response.Public(e.Fault) {
+		if !e.Fault.Public() {
 			p.config.Log.ErrorContext(ctx, "field failed", "error", e.Fault.Cause, "path", e.Path, "project", c.Project.Project, "release", c.Project.Release, "requestId", c.RequestID)
 		}
 	}

@@ -75,53 +75,22 @@ func (e *ResolverError) Error() string {
 // itself; Compile checks it against the rest of the project. The error is a
 // *ResolverError.
 func ParseResolver(function, sdl string) (*Resolver, error) {
-	refuse := func(rule ResolverRule, format string, args ...any) (*Resolver, error) {
-		return nil, &ResolverError{Function: function, Rule: rule, Detail: fmt.Sprintf(format, args...)}
-	}
+	p := resolverParser{function}
 	doc, err := parser.ParseSchemas(&ast.Source{Input: sdl})
 	if err != nil {
-		return refuse(RuleSyntax, "%s", strings.TrimPrefix(err.Error(), "input:"))
+		return nil, p.refuse(RuleSyntax, "%s", strings.TrimPrefix(err.Error(), "input:"))
 	}
-	switch len(doc.Extensions) {
-	case 0:
-		return refuse(RuleNoExtension, "it has no `extend type Query { ... }` or `extend type Mutation { ... }`")
-	case 1:
-	default:
-		return refuse(RuleOneExtension, "it has %d extensions, but one function extends the schema once", len(doc.Extensions))
+	root, f, err := p.field(doc.Extensions)
+	if err != nil {
+		return nil, err
 	}
-	extension := doc.Extensions[0]
-	if extension.Kind != ast.Object || extension.Name != queryName && extension.Name != mutationName {
-		return refuse(RuleExtendedType, "it extends %s, but only Query and Mutation can be extended", extension.Name)
-	}
-	if len(extension.Fields) != 1 {
-		return refuse(RuleOneField, "it adds %d fields to %s, but one function adds one field", len(extension.Fields), extension.Name)
-	}
-	var payload *ast.Definition
-	for _, d := range doc.Definitions {
-		switch {
-		case d.Kind != ast.Object:
-			return refuse(RulePayload, "it defines %s, but only one object type, the payload, can be defined", d.Name)
-		case payload != nil:
-			return refuse(RulePayload, "it defines the types %s and %s, but only one object type, the payload, can be defined", payload.Name, d.Name)
-		}
-		payload = d
-	}
-	f := extension.Fields[0]
-	switch {
-	case payload == nil:
-		return refuse(RulePayload, "it does not define the payload type %s of the field %s", f.Type.Name(), f.Name)
-	case payload.Name != f.Type.Name():
-		return refuse(RulePayload, "the field %s returns %s, but the type that is defined is %s", f.Name, f.Type.Name(), payload.Name)
-	case len(payload.Fields) == 0:
-		return refuse(RulePayload, "the type %s has no fields", payload.Name)
-	case isReserved(f.Name):
-		return refuse(RuleNames, "the name %s begins with two underscores", f.Name)
-	case isReserved(payload.Name):
-		return refuse(RuleNames, "the name %s begins with two underscores", payload.Name)
+	payload, err := p.payload(doc.Definitions, f)
+	if err != nil {
+		return nil, err
 	}
 	r := &Resolver{
 		Function: function,
-		Mutation: extension.Name == mutationName,
+		Mutation: root == mutationName,
 		Field:    ResolverField{Name: strings.Clone(f.Name), Type: coercion.RefOf(f.Type)},
 		Payload:  ResolverPayload{Name: strings.Clone(payload.Name)},
 		SDL:      sdl,
@@ -130,38 +99,105 @@ func ParseResolver(function, sdl string) (*Resolver, error) {
 	switch r.Field.Type.Wrap {
 	case coercion.Nullable, coercion.Required, coercion.ListOf, coercion.RequiredListOf:
 	default:
-		return refuse(RuleFieldType, "the field %s has the type %s; possible are %[3]s, %[3]s!, [%[3]s!] and [%[3]s!]!", f.Name, f.Type, payload.Name)
+		return nil, p.refuse(RuleFieldType, "the field %s has the type %s; possible are %[3]s, %[3]s!, [%[3]s!] and [%[3]s!]!", f.Name, f.Type, payload.Name)
 	}
+	if r.Field.Args, err = p.arguments(f); err != nil {
+		return nil, err
+	}
+	r.Payload.Fields, err = p.payloadFields(payload)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// resolverParser knows whose schema file it is.
+type resolverParser struct{ function string }
+
+func (p resolverParser) refuse(rule ResolverRule, format string, args ...any) error {
+	return &ResolverError{Function: p.function, Rule: rule, Detail: fmt.Sprintf(format, args...)}
+}
+
+// field finds the one field that is added, and the type that it is added to.
+func (p resolverParser) field(extensions ast.DefinitionList) (root string, f *ast.FieldDefinition, err error) {
+	switch len(extensions) {
+	case 0:
+		return "", nil, p.refuse(RuleNoExtension, "it has no `extend type Query { ... }` or `extend type Mutation { ... }`")
+	case 1:
+	default:
+		return "", nil, p.refuse(RuleOneExtension, "it has %d extensions, but one function extends the schema once", len(extensions))
+	}
+	extension := extensions[0]
+	if extension.Kind != ast.Object || extension.Name != queryName && extension.Name != mutationName {
+		return "", nil, p.refuse(RuleExtendedType, "it extends %s, but only Query and Mutation can be extended", extension.Name)
+	}
+	if len(extension.Fields) != 1 {
+		return "", nil, p.refuse(RuleOneField, "it adds %d fields to %s, but one function adds one field", len(extension.Fields), extension.Name)
+	}
+	return extension.Name, extension.Fields[0], nil
+}
+
+// payload finds the one type that is defined, which the field returns.
+func (p resolverParser) payload(definitions ast.DefinitionList, f *ast.FieldDefinition) (payload *ast.Definition, err error) {
+	for _, d := range definitions {
+		switch {
+		case d.Kind != ast.Object:
+			return nil, p.refuse(RulePayload, "it defines %s, but only one object type, the payload, can be defined", d.Name)
+		case payload != nil:
+			return nil, p.refuse(RulePayload, "it defines the types %s and %s, but only one object type, the payload, can be defined", payload.Name, d.Name)
+		}
+		payload = d
+	}
+	switch {
+	case payload == nil:
+		return nil, p.refuse(RulePayload, "it does not define the payload type %s of the field %s", f.Type.Name(), f.Name)
+	case payload.Name != f.Type.Name():
+		return nil, p.refuse(RulePayload, "the field %s returns %s, but the type that is defined is %s", f.Name, f.Type.Name(), payload.Name)
+	case len(payload.Fields) == 0:
+		return nil, p.refuse(RulePayload, "the type %s has no fields", payload.Name)
+	case isReserved(f.Name):
+		return nil, p.refuse(RuleNames, "the name %s begins with two underscores", f.Name)
+	case isReserved(payload.Name):
+		return nil, p.refuse(RuleNames, "the name %s begins with two underscores", payload.Name)
+	}
+	return payload, nil
+}
+
+func (p resolverParser) arguments(f *ast.FieldDefinition) (args []ResolverValue, err error) {
 	seen := names{}
 	for _, arg := range f.Arguments {
 		value, ok := resolverValue(arg.Name, arg.Type)
 		if !ok {
-			return refuse(RuleValueType, "the argument %s of the field %s has the type %s; relations, enums and unknown types are not supported", arg.Name, f.Name, arg.Type)
+			return nil, p.refuse(RuleValueType, "the argument %s of the field %s has the type %s; relations, enums and unknown types are not supported", arg.Name, f.Name, arg.Type)
 		}
 		if isReserved(arg.Name) || !seen.add(arg.Name) {
-			return refuse(RuleNames, "the argument %s of the field %s is there twice or begins with two underscores", arg.Name, f.Name)
+			return nil, p.refuse(RuleNames, "the argument %s of the field %s is there twice or begins with two underscores", arg.Name, f.Name)
 		}
 		if value.Default = arg.DefaultValue; value.Default != nil {
 			if _, err := coercion.Literal(anyScalar{}, arg.Type, value.Default, nil); err != nil {
-				return refuse(RuleDefault, "the default of the argument %s of the field %s does not fit the type %s", arg.Name, f.Name, arg.Type)
+				return nil, p.refuse(RuleDefault, "the default of the argument %s of the field %s does not fit the type %s", arg.Name, f.Name, arg.Type)
 			}
 		}
-		r.Field.Args = append(r.Field.Args, value)
+		args = append(args, value)
 	}
-	clear(seen)
-	for _, pf := range payload.Fields {
-		value, ok := resolverValue(pf.Name, pf.Type)
+	return args, nil
+}
+
+func (p resolverParser) payloadFields(payload *ast.Definition) (fields []ResolverValue, err error) {
+	seen := names{}
+	for _, f := range payload.Fields {
+		value, ok := resolverValue(f.Name, f.Type)
 		switch {
 		case !ok:
-			return refuse(RuleValueType, "the field %s of the type %s has the type %s; relations, enums and unknown types are not supported", pf.Name, payload.Name, pf.Type)
-		case pf.Name == "id" && (value.Type.IsList() || value.Type.Name != "ID" && value.Type.Name != "String"):
-			return refuse(RuleIDType, "the field id of the type %s has the type %s; possible are ID and String", payload.Name, pf.Type)
-		case isReserved(pf.Name) || !seen.add(pf.Name):
-			return refuse(RuleNames, "the field %s of the type %s is there twice or begins with two underscores", pf.Name, payload.Name)
+			return nil, p.refuse(RuleValueType, "the field %s of the type %s has the type %s; relations, enums and unknown types are not supported", f.Name, payload.Name, f.Type)
+		case f.Name == "id" && (value.Type.IsList() || value.Type.Name != "ID" && value.Type.Name != "String"):
+			return nil, p.refuse(RuleIDType, "the field id of the type %s has the type %s; possible are ID and String", payload.Name, f.Type)
+		case isReserved(f.Name) || !seen.add(f.Name):
+			return nil, p.refuse(RuleNames, "the field %s of the type %s is there twice or begins with two underscores", f.Name, payload.Name)
 		}
-		r.Payload.Fields = append(r.Payload.Fields, value)
+		fields = append(fields, value)
 	}
-	return r, nil
+	return fields, nil
 }
 
 // resolverValue takes scalars and lists of scalars. The result holds on to

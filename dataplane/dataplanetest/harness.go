@@ -111,6 +111,7 @@ func DeployRelease(t testing.TB, c Context, release compiledschema.Release, conf
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 		Clock:     func() time.Time { return Clock },
 		Mark:      mark,
+		Timeout:   time.Minute,
 	}
 	for _, change := range configure {
 		change(&config)

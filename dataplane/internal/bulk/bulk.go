@@ -2,7 +2,6 @@ package bulk
 
 import (
 	"context"
-	"errors"
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
@@ -17,9 +16,6 @@ type Project struct {
 	Scope  isolation.Scope
 	Layout *relational.Layout
 }
-
-// ErrNotJSON says that a request's body is no JSON at all.
-var ErrNotJSON = errors.New("the request body is not valid JSON")
 
 // batchRows and batchBytes bound what is read or written at a time.
 const (

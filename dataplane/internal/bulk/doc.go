@@ -3,7 +3,7 @@
 //
 // In: a Project (database, scope, layout) and the body of one request. Out: the
 // body of its answer, or a *fault.Fault that stands for the whole request,
-// ErrNotJSON, or the context's error. Callers: the data plane's pipeline, after it
+// fault.ErrNotJSON, or the context's error. Callers: the data plane's pipeline, after it
 // has seen an admin token. Nothing here asks for permissions, runs functions or
 // tells subscriptions: that is what the contract says of bulk data.
 //

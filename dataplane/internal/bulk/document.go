@@ -41,10 +41,10 @@ func readObject(body []byte, do func(name string, value jsontext.Value) error) e
 	d := decoder(body)
 	whole, err := d.ReadValue()
 	if err != nil {
-		return ErrNotJSON
+		return fault.ErrNotJSON
 	}
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return ErrNotJSON
+		return fault.ErrNotJSON
 	}
 	if whole.Kind() != '{' {
 		return unparsable(body, "The body must be an object.")

@@ -23,7 +23,7 @@ import (
 // of what was wrong with some of them; the others are stored. now is the time of
 // nodes that name none.
 //
-// The error stands for the whole request, and nothing is stored then: ErrNotJSON,
+// The error stands for the whole request, and nothing is stored then: fault.ErrNotJSON,
 // or a *fault.Fault with 1001, 4012 or 4014. The context's error, and unexpected
 // ones, end the work where it is: what was stored stays. from says how far it came;
 // an import goes on there, also with the tables of a newer release.

@@ -57,6 +57,16 @@ func New(code int, format string, args ...any) *Fault {
 	return &Fault{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// NonNull is the code of a null where none may be, which has none in an answer, but
+// whose text is public.
+const NonNull = -1
+
+// Public says that the message may be shown.
+func (f *Fault) Public() bool { return f.Code != 0 }
+
+// ErrNotJSON says that a request's body is no JSON at all.
+var ErrNotJSON = errors.New("the request body is not valid JSON")
+
 // Internal wraps an unexpected failure.
 func Internal(cause error) *Fault { return &Fault{Cause: cause} }
 

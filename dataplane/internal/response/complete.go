@@ -83,7 +83,7 @@ func (w *walk) value(n *planner.Node) (isNull bool, err error) {
 	w.space()
 	if w.at < len(w.in) && w.in[w.at] == 'n' {
 		if n.NonNull {
-			w.fail(&fault.Fault{Code: nonNull, Message: fmt.Sprintf("Cannot return null for non-nullable field '%s'.", n.Key)}, n)
+			w.fail(&fault.Fault{Code: fault.NonNull, Message: fmt.Sprintf("Cannot return null for non-nullable field '%s'.", n.Key)}, n)
 		}
 		w.out = append(w.out, "null"...)
 		return true, w.skip()
@@ -118,13 +118,6 @@ func isMark(value []byte, mark string) bool {
 func AnyMarked(data []byte, mark string) bool {
 	return mark != "" && bytes.Contains(data, []byte(mark))
 }
-
-// nonNull marks the error of a null where none may be: it has no code, but its
-// text is public.
-const nonNull = -1
-
-// Public says whether a fault's message may be shown.
-func Public(f *fault.Fault) bool { return f.Code != 0 }
 
 func (w *walk) list(n *planner.Node) (bool, error) {
 	start, errorsBefore := len(w.out), len(w.errors)

@@ -12,7 +12,7 @@ import (
 // Message is the public text of a fault. Unexpected ones show nothing but the
 // request id, which the log has too (data-api §5.3).
 func Message(f *fault.Fault, requestID string) string {
-	if Public(f) {
+	if f.Public() {
 		return f.Message
 	}
 	return "Whoops. Looks like an internal server error. If it happens again, tell the operator of this service and include your Request ID: " + requestID

@@ -19,9 +19,6 @@ const (
 	Export BulkAction = "export"
 )
 
-// ErrNotJSON says that a body is no JSON at all.
-var ErrNotJSON = errNotJSON
-
 // bulk answers an import or an export. Nothing is read from a caller who may not
 // do this.
 func (h *handler) bulk(w http.ResponseWriter, r *http.Request, action BulkAction, requestID string) {
@@ -58,7 +55,7 @@ func (h *handler) bulk(w http.ResponseWriter, r *http.Request, action BulkAction
 		write(w, answer.status(), answer.Body)
 	case errors.Is(err, errTooLarge):
 		write(w, http.StatusRequestEntityTooLarge, response.AppendEnvelope(nil, tooLarge(limit), requestID))
-	case errors.Is(err, ErrNotJSON):
+	case errors.Is(err, fault.ErrNotJSON):
 		plain(w, http.StatusBadRequest, "The request body is not valid JSON.")
 	default:
 		plain(w, http.StatusBadRequest, "The request body could not be read.")

@@ -20,18 +20,15 @@ type element struct {
 	fault   *fault.Fault
 }
 
-// errNotJSON says that the body is no JSON at all: not well-formed, or not UTF-8.
-var errNotJSON = errors.New("the request body is not valid JSON")
-
 // errWrongForm says that the body is JSON, but no request (data-api §10.1).
 var errWrongForm = errors.New("the request body is neither a request nor a list of requests")
 
 // readCall reads a body (data-api §5.2): one request, or a batch of them. The
-// error is errNotJSON or a *fault.Fault that stands for the whole body. d reads
+// error is fault.ErrNotJSON or a *fault.Fault that stands for the whole body. d reads
 // the body.
 func readCall(d *jsontext.Decoder, body []byte) (one element, batch []element, err error) {
 	if !utf8.Valid(body) {
-		return element{}, nil, errNotJSON
+		return element{}, nil, fault.ErrNotJSON
 	}
 	switch d.PeekKind() {
 	case '{':
@@ -45,7 +42,7 @@ func readCall(d *jsontext.Decoder, body []byte) (one element, batch []element, e
 	}
 	if err == nil || errors.Is(err, errWrongForm) {
 		if _, end := d.ReadToken(); !errors.Is(end, io.EOF) {
-			return element{}, nil, errNotJSON
+			return element{}, nil, fault.ErrNotJSON
 		}
 	}
 	switch {
@@ -54,7 +51,7 @@ func readCall(d *jsontext.Decoder, body []byte) (one element, batch []element, e
 	case errors.Is(err, errWrongForm):
 		return element{}, nil, fault.New(fault.InputUnparsable, "input could not be parsed: '%s'", shown(body))
 	default:
-		return element{}, nil, errNotJSON
+		return element{}, nil, fault.ErrNotJSON
 	}
 }
 

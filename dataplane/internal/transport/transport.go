@@ -40,7 +40,7 @@ type Service interface {
 	// Execute answers one request. It never fails: failures are answers.
 	Execute(ctx context.Context, c Caller, r operation.Request) Answer
 	// Bulk answers an import or an export. It calls body once, and only for a
-	// caller who may do this. The error is body's, or ErrNotJSON.
+	// caller who may do this. The error is body's, or fault.ErrNotJSON.
 	Bulk(ctx context.Context, c Caller, a BulkAction, body func() ([]byte, error)) (Answer, error)
 }
 

@@ -53,7 +53,7 @@ func (echo) Bulk(_ context.Context, c Caller, a BulkAction, body func() ([]byte,
 	}
 	text, err := body()
 	if string(text) == "{" {
-		err = ErrNotJSON
+		err = fault.ErrNotJSON
 	}
 	return Answer{Body: fmt.Appendf(nil, `{"action":%q,"api":%q,"body":%q}`, a, c.API, text)}, err
 }

@@ -171,29 +171,8 @@ func (im *Import) listsThere(ctx context.Context, file File, document []byte) (f
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range im.Archive.Files {
-		if f.Name == file.Name {
-			break
-		}
-		earlier, err := f.Read()
-		if err != nil {
-			return nil, err
-		}
-		err = elements(earlier, f.Kind, func(_ int, element jsontext.Value) error {
-			if f.Kind == "nodes" {
-				_, id := identity(element)
-				delete(unknown, id)
-				return nil
-			}
-			l, values, err := listOf(element)
-			if _, wanted := arrived[l]; wanted {
-				arrived[l] -= values
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := im.takeEarlier(file, arrived, unknown); err != nil {
+		return nil, err
 	}
 	if len(unknown) > 0 {
 		return nil, errChanged
@@ -228,4 +207,34 @@ func (im *Import) listsThere(ctx context.Context, file File, document []byte) (f
 		arrived[l] -= values
 		return true, nil
 	}, err
+}
+
+// takeEarlier takes off what files before this one have of each list, and notes
+// whose nodes they have.
+func (im *Import) takeEarlier(file File, arrived map[list]int, unknown map[string]bool) error {
+	for _, f := range im.Archive.Files {
+		if f.Name == file.Name {
+			break
+		}
+		earlier, err := f.Read()
+		if err != nil {
+			return err
+		}
+		err = elements(earlier, f.Kind, func(_ int, element jsontext.Value) error {
+			if f.Kind == "nodes" {
+				_, id := identity(element)
+				delete(unknown, id)
+				return nil
+			}
+			l, values, err := listOf(element)
+			if _, wanted := arrived[l]; wanted {
+				arrived[l] -= values
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -46,64 +46,21 @@ var textResult = []int16{pgtype.TextFormatCode}
 
 // run makes the trip and returns the text of each statement that returns one.
 func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte, error) {
-	c, s := conn.Conn().PgConn(), sessionOf(conn.Conn().PgConn())
+	c := conn.Conn().PgConn()
 	params, err := encode(conn.Conn().TypeMap(), t.statements)
 	if err != nil {
 		return nil, err
 	}
-	p := c.StartPipeline(ctx)
-	var awaited []sent
-	plain := func(sql string) {
-		p.SendQueryParams(sql, nil, nil, nil, nil)
-		awaited = append(awaited, sent{step: -1})
-	}
-	forget := s.dropped
-	for _, name := range forget {
-		p.SendDeallocate(name)
-		awaited = append(awaited, sent{step: -1})
-	}
-	if t.begin {
-		plain("BEGIN")
-	}
-	changes := d.roleChanges.Load()
-	held, known := s.role, s.known && s.changes == changes
-	if !d.keep {
-		held, known = login, true
-	}
-	remembered := d.keep && known && held != login
-	fresh := map[string]*prepared{}
-	for i, statement := range t.statements {
-		a, role := params[i], t.roleOf(i)
-		if !t.inBlock && !(known && held == role) {
-			plain(d.roleSQL(role))
-		}
-		held, known = role, true
-		if !d.keep || t.unnamed {
-			p.SendQueryParams(statement.SQL, a.values, a.types, a.formats, textResult)
-			awaited = append(awaited, sent{step: i})
-			continue
-		}
-		plan := s.lookup(statement.SQL, a.types)
-		if plan == nil {
-			plan = fresh[statement.SQL]
-		}
-		if plan == nil || !slices.Equal(plan.types, a.types) {
-			plan = &prepared{sql: statement.SQL, name: s.newName(), types: a.types}
-			fresh[statement.SQL] = plan
-			p.SendPrepare(plan.name, plan.sql, plan.types)
-			awaited = append(awaited, sent{step: i, prepared: plan})
-		}
-		p.SendQueryPrepared(plan.name, a.values, a.formats, textResult)
-		awaited = append(awaited, sent{step: i})
-	}
-	s.known = false // until all of it is known to have happened
+	out := &outbound{driver: d, session: sessionOf(c), trip: t, pipeline: c.StartPipeline(ctx), changes: d.roleChanges.Load(), fresh: map[string]*prepared{}}
+	remembered := out.send(params)
+	out.session.known = false // until all of it is known to have happened
 	start := time.Now()
-	if err := p.Sync(); err != nil {
-		_ = p.Close()
+	if err := out.pipeline.Sync(); err != nil {
+		_ = out.pipeline.Close()
 		return nil, describe(err, 0)
 	}
-	out, step, err := d.collect(p, s, awaited, t)
-	if closeErr := p.Close(); err == nil {
+	results, step, err := d.collect(out.pipeline, out.session, out.awaited, t)
+	if closeErr := out.pipeline.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
@@ -118,12 +75,83 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 		}
 		return nil, describe(err, max(step, 0))
 	}
-	s.dropped = s.dropped[len(forget):]
-	s.role, s.changes, s.known = held, changes, d.keep
-	if t.reads && len(fresh) == 0 { // what is new to the server is slower than it will be
+	out.happened()
+	if t.reads && len(out.fresh) == 0 { // what is new to the server is slower than it will be
 		d.costs.note(t.statements, time.Since(start))
 	}
-	return out, nil
+	return results, nil
+}
+
+// outbound is a trip on its way to the server.
+type outbound struct {
+	*driver
+	session  *session
+	trip     trip
+	pipeline *pgconn.Pipeline
+	awaited  []sent
+	fresh    map[string]*prepared // plans that are new to the server, by their SQL
+	forgot   int                  // plans that the server was told to drop
+	role     string               // that the connection has after what was sent
+	changes  uint64               // of roles, before anything was sent
+}
+
+// send sends all messages. remembered says that the role of the first statement was
+// not set anew.
+func (o *outbound) send(params []arguments) (remembered bool) {
+	for _, name := range o.session.dropped {
+		o.pipeline.SendDeallocate(name)
+		o.awaited = append(o.awaited, sent{step: -1})
+	}
+	o.forgot = len(o.session.dropped)
+	if o.trip.begin {
+		o.plain("BEGIN")
+	}
+	var known bool
+	o.role, known = o.session.role, o.session.known && o.session.changes == o.changes
+	if !o.keep {
+		o.role, known = login, true
+	}
+	remembered = o.keep && known && o.role != login
+	for i, statement := range o.trip.statements {
+		if role := o.trip.roleOf(i); !o.trip.inBlock && !(known && o.role == role) {
+			o.plain(o.roleSQL(role))
+		}
+		o.role, known = o.trip.roleOf(i), true
+		o.statement(i, statement, params[i])
+	}
+	return remembered
+}
+
+func (o *outbound) plain(sql string) {
+	o.pipeline.SendQueryParams(sql, nil, nil, nil, nil)
+	o.awaited = append(o.awaited, sent{step: -1})
+}
+
+// statement sends one statement, by the name of its plan where plans are kept.
+func (o *outbound) statement(step int, s database.Statement, a arguments) {
+	if !o.keep || o.trip.unnamed {
+		o.pipeline.SendQueryParams(s.SQL, a.values, a.types, a.formats, textResult)
+		o.awaited = append(o.awaited, sent{step: step})
+		return
+	}
+	plan := o.session.lookup(s.SQL, a.types)
+	if plan == nil {
+		plan = o.fresh[s.SQL]
+	}
+	if plan == nil || !slices.Equal(plan.types, a.types) {
+		plan = &prepared{sql: s.SQL, name: o.session.newName(), types: a.types}
+		o.fresh[s.SQL] = plan
+		o.pipeline.SendPrepare(plan.name, plan.sql, plan.types)
+		o.awaited = append(o.awaited, sent{step: step, prepared: plan})
+	}
+	o.pipeline.SendQueryPrepared(plan.name, a.values, a.formats, textResult)
+	o.awaited = append(o.awaited, sent{step: step})
+}
+
+// happened notes what the trip left behind.
+func (o *outbound) happened() {
+	o.session.dropped = o.session.dropped[o.forgot:]
+	o.session.role, o.session.changes, o.session.known = o.role, o.changes, o.keep
 }
 
 // roleSQL sets a role. Where connections are not ours to keep, it lasts as long

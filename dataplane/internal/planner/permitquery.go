@@ -280,7 +280,9 @@ type rowValue struct {
 
 func (r *rowValue) nullable() bool { return !r.column.Required && !r.noNulls && !r.present }
 
-func (r *rowValue) argType() relational.ArgType { return relational.ArgType{Kind: comparedAs(r.column)} }
+func (r *rowValue) argType() relational.ArgType {
+	return relational.ArgType{Kind: comparedAs(r.column)}
+}
 
 // fromRow is the value of a column of the current row.
 func rowInput(c *relational.Column) input {
