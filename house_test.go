@@ -140,8 +140,8 @@ func TestFilesStaySmall(t *testing.T) {
 // difference.
 func TestEnginesAreNamedWhereTheyLive(t *testing.T) {
 	homes := []string{
-		"dataplane/dialect/postgres", "dataplane/dialect/sqlite", "dataplane/connector", "controlplane/store",
-		"migrations", "cmd", "deploy",
+		"dataplane/dialect/postgres", "dataplane/dialect/sqlite", "dataplane/connector",
+		"controlplane/store/postgresstore", "controlplane/store/sqlitestore", "migrations", "cmd", "deploy",
 	}
 	files, set := house(t)
 	for _, f := range files {

@@ -3,8 +3,8 @@
 // end with the same logical schema.
 //
 // In: nothing. Out: FS, which golang-migrate reads. Callers: the control plane's
-// stores, each with its own folder. The tables of projects are not here: they
-// are computed by deploys.
+// store, with the folder of its engine; sqlc compiles the store's queries against
+// postgres. The tables of projects are not here: they are computed by deploys.
 package migrations
 
 import "embed"

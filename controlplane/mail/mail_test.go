@@ -108,7 +108,7 @@ func TestSilentServer(t *testing.T) {
 }
 
 // box is a store with letters.
-func box(t *testing.T) *sqlitestore.Store {
+func box(t *testing.T) store.Store {
 	t.Helper()
 	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
 	if err != nil {
@@ -124,7 +124,7 @@ type clock struct{ ahead atomic.Int64 }
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // queue sends what is in a store to a server; the code of each mail is its own.
-func queue(t *testing.T, s *sqlitestore.Store, server *mailtest.Server, c *clock, log *slog.Logger) *mail.Queue {
+func queue(t *testing.T, s store.Store, server *mailtest.Server, c *clock, log *slog.Logger) *mail.Queue {
 	t.Helper()
 	sender, err := mail.NewSMTP("smtp+plain://127.0.0.1:"+server.Port, "a@example.org", nil)
 	if err != nil {
@@ -144,7 +144,7 @@ func queue(t *testing.T, s *sqlitestore.Store, server *mailtest.Server, c *clock
 	})
 }
 
-func post(t *testing.T, s *sqlitestore.Store, c *clock, subject string) {
+func post(t *testing.T, s store.Store, c *clock, subject string) {
 	t.Helper()
 	err := s.AddLetter(t.Context(), store.Letter{ID: rand.Text(), Email: "ada@example.org", Subject: subject, DueAt: c.now(), ExpiresAt: c.now().Add(time.Hour)})
 	if err != nil {
@@ -153,7 +153,7 @@ func post(t *testing.T, s *sqlitestore.Store, c *clock, subject string) {
 }
 
 // none fails unless no letter waits. Nobody may send meanwhile.
-func none(t *testing.T, s *sqlitestore.Store) {
+func none(t *testing.T, s store.Store) {
 	t.Helper()
 	if l, err := s.TakeLetter(t.Context(), time.Now().Add(100*time.Hour), time.Second); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("%q is left: %v", l.Subject, err)

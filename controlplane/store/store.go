@@ -4,7 +4,7 @@
 // In: values of the types below. Out: the same, or one of the errors below.
 // Every method is one transaction: it happens whole or not at all. Callers:
 // account, project, deployment, schemaregistry. Each engine has a package beside
-// this one, and all pass storetest.
+// this one, and all pass storetest; those of SQL share sqlstore.
 package store
 
 import (
@@ -108,10 +108,10 @@ type Publication struct {
 
 // Store keeps the platform's rows.
 //
-// To add an engine: write its migrations (same logical schema, see package
-// migrations) and its queries, map its constraint failures to the errors above,
-// keep deploy locks by the engine's own clock where several processes share it,
-// and run storetest.Suite.
+// To add an engine of SQL: write its migrations (same logical schema, see package
+// migrations) and a sqlstore.Engine, which says the queries in its words and maps its
+// constraint failures to the errors above; keep deploy locks by the engine's own clock
+// where several processes share it, and run storetest.Suite.
 type Store interface {
 	Accounts
 	Placements

@@ -1,4 +1,4 @@
-// sqlc compiles the SQL files of the platform's stores. It has a module of its
+// sqlc compiles the SQL files of the platform's store. It has a module of its
 // own, apart from the other tools, because it brings many dependencies.
 module icehouse/tools/sqlc
 

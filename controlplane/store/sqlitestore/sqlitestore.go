@@ -1,8 +1,8 @@
 // Package sqlitestore keeps the platform's rows in one SQLite file, for an
 // installation of one process.
 //
-// In and out: package store. Callers: cmd, which picks it by the URL of the
-// platform database. Deploy locks go by this process's clock.
+// In: a path. Out: a store of package sqlstore. Callers: cmd, which picks it by the URL
+// of the platform database. Deploy locks go by this process's clock.
 package sqlitestore
 
 import (
@@ -11,29 +11,39 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"time"
+	"strings"
 
-	"github.com/golang-migrate/migrate/v4"
+	"github.com/golang-migrate/migrate/v4/database"
 	migratesqlite "github.com/golang-migrate/migrate/v4/database/sqlite"
-	"github.com/golang-migrate/migrate/v4/source/iofs"
 
-	"icehouse/controlplane/store"
-	"icehouse/controlplane/store/sqlitestore/queries"
-	"icehouse/migrations"
-	"icehouse/tenancy"
-	"icehouse/tenancy/directory"
+	"icehouse/controlplane/store/sqlstore"
 )
 
-// Store is a store.Store in a file.
-type Store struct{ db *sql.DB }
-
-var _ store.Store = (*Store)(nil)
-
 // Open opens or makes the file at path and brings its tables up to date.
-func Open(ctx context.Context, path string) (*Store, error) {
+func Open(ctx context.Context, path string) (*sqlstore.Store, error) {
+	db, err := open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return sqlstore.New(sqlstore.Engine{DB: db, Rewrite: words.Replace, Close: db.Close}), nil
+}
+
+// words are those of the queries that SQLite says otherwise. Times are whole
+// milliseconds, and a transaction is the only writer from its beginning, so rows need
+// no locks of their own.
+var words = strings.NewReplacer(
+	"$", "?",
+	"now()", "CAST(unixepoch('subsec') * 1000 AS integer)",
+	"interval '1 millisecond'", "1",
+	" FOR UPDATE SKIP LOCKED", "",
+	" FOR UPDATE", "",
+)
+
+func open(ctx context.Context, path string) (*sql.DB, error) {
 	source := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
-		"_pragma": {"foreign_keys(1)", "busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)"},
-		"_txlock": {"immediate"},
+		"_pragma":              {"foreign_keys(1)", "busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)"},
+		"_txlock":              {"immediate"},
+		"_time_integer_format": {"unix_milli"},
 	}.Encode()}
 	if err := migrateUp(source.String()); err != nil {
 		return nil, fmt.Errorf("migrate the platform's tables: %w", err)
@@ -46,314 +56,15 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the platform's database: %w", err), db.Close())
 	}
-	return &Store{db: db}, nil
+	return db, nil
 }
 
-func migrateUp(source string) (err error) {
-	files, err := iofs.New(migrations.FS, "sqlite")
-	if err != nil {
-		return err
-	}
+func migrateUp(source string) error {
 	db, err := sql.Open("sqlite", source)
 	if err != nil {
 		return err
 	}
-	driver, err := migratesqlite.WithInstance(db, &migratesqlite.Config{})
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	m, err := migrate.NewWithInstance("files", files, "platform", driver)
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	if err = m.Up(); errors.Is(err, migrate.ErrNoChange) {
-		err = nil
-	}
-	sourceErr, dbErr := m.Close()
-	return errors.Join(err, sourceErr, dbErr)
-}
-
-// Close closes the file.
-func (s *Store) Close() error { return s.db.Close() }
-
-func (s *Store) read() *queries.Queries { return queries.New(s.db) }
-
-// transact runs do in one transaction, which is the only writer meanwhile.
-func (s *Store) transact(ctx context.Context, do func(*queries.Queries) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(queries.New(tx)); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
-}
-
-func found(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.ErrNotFound
-	}
-	return err
-}
-
-func millis(t time.Time) int64     { return t.UnixMilli() }
-func fromMillis(n int64) time.Time { return time.UnixMilli(n).UTC() }
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func customer(c queries.Customer) store.Customer {
-	return store.Customer{ID: c.ID, Name: c.Name, Email: c.Email, Source: c.Source,
-		PasswordHash: c.PasswordHash, CreatedAt: fromMillis(c.CreatedAt), UpdatedAt: fromMillis(c.UpdatedAt)}
-}
-
-func project(p queries.Project) store.Project {
-	return store.Project{ID: tenancy.ProjectID(p.ID), Name: p.Name, Alias: text(p.Alias), Owner: p.OwnerID,
-		Placement: tenancy.Placement(p.Placement), Region: p.Region, Release: p.Release,
-		AllowQueries: p.AllowQueries, AllowMutations: p.AllowMutations, Ejected: p.IsEjected,
-		Exceeded:  directory.Exceeded{Requests: p.RequestLimitExceeded, Database: p.DatabaseLimitExceeded, Invocations: p.InvocationLimitExceeded},
-		Withdrawn: p.DeletedAt != nil, CreatedAt: fromMillis(p.CreatedAt), UpdatedAt: fromMillis(p.UpdatedAt)}
-}
-
-func projects(rows []queries.Project) []store.Project {
-	out := make([]store.Project, len(rows))
-	for i, row := range rows {
-		out[i] = project(row)
-	}
-	return out
-}
-
-// EnsureCustomer implements store.Store.
-func (s *Store) EnsureCustomer(ctx context.Context, c store.Customer) (first store.Customer, err error) {
-	err = s.transact(ctx, func(q *queries.Queries) error {
-		row, err := q.FirstCustomer(ctx)
-		if errors.Is(err, sql.ErrNoRows) {
-			if _, err := q.AddCustomer(ctx, queries.AddCustomerParams{ID: c.ID, Name: c.Name, Email: c.Email, Source: c.Source,
-				CreatedAt: millis(c.CreatedAt), UpdatedAt: millis(c.UpdatedAt)}); err != nil {
-				return err
-			}
-			row, err = q.FirstCustomer(ctx)
-		}
-		first = customer(row)
-		return err
-	})
-	return first, err
-}
-
-// Customer implements store.Store.
-func (s *Store) Customer(ctx context.Context, id string) (store.Customer, error) {
-	row, err := s.read().Customer(ctx, id)
-	return customer(row), found(err)
-}
-
-// AddProject implements store.Store.
-func (s *Store) AddProject(ctx context.Context, p store.Project, owner store.Seat) error {
-	return s.transact(ctx, func(q *queries.Queries) error {
-		if n, err := q.NameTaken(ctx, queries.NameTakenParams{OwnerID: p.Owner, Name: p.Name}); err != nil || n > 0 {
-			return errors.Join(err, when(n > 0, store.ErrNameTaken))
-		}
-		for _, alias := range []string{p.Alias, string(p.ID)} {
-			if n, err := q.AliasTaken(ctx, optional(alias)); err != nil || n > 0 {
-				return errors.Join(err, when(n > 0, store.ErrAliasTaken))
-			}
-		}
-		if n, err := q.IDTaken(ctx, p.Alias); err != nil || n > 0 {
-			return errors.Join(err, when(n > 0, store.ErrAliasIsID))
-		}
-		if err := q.AddProject(ctx, queries.AddProjectParams{ID: string(p.ID), Name: p.Name, Alias: optional(p.Alias), OwnerID: p.Owner,
-			Placement: string(p.Placement), Region: p.Region, AllowQueries: p.AllowQueries, AllowMutations: p.AllowMutations,
-			IsEjected: p.Ejected, CreatedAt: millis(p.CreatedAt), UpdatedAt: millis(p.UpdatedAt)}); err != nil {
-			return err
-		}
-		return q.AddSeat(ctx, queries.AddSeatParams{ID: owner.ID, ProjectID: string(p.ID), CustomerID: owner.Customer,
-			IsOwner: owner.Owner, Status: owner.Status, CreatedAt: millis(owner.CreatedAt)})
-	})
-}
-
-func when(yes bool, err error) error {
-	if yes {
-		return err
-	}
-	return nil
-}
-
-// Project implements store.Store.
-func (s *Store) Project(ctx context.Context, idOrAlias string) (store.Project, error) {
-	row, err := s.read().Project(ctx, idOrAlias)
-	return project(row), found(err)
-}
-
-// ProjectsOf implements store.Store.
-func (s *Store) ProjectsOf(ctx context.Context, customer string) ([]store.Project, error) {
-	rows, err := s.read().ProjectsOf(ctx, customer)
-	return projects(rows), err
-}
-
-// Seat implements store.Store.
-func (s *Store) Seat(ctx context.Context, id tenancy.ProjectID, customer string) (store.Seat, error) {
-	row, err := s.read().Seat(ctx, queries.SeatParams{ProjectID: string(id), CustomerID: customer})
-	return store.Seat{ID: row.ID, Project: id, Customer: row.CustomerID, Owner: row.IsOwner, Status: row.Status,
-		CreatedAt: fromMillis(row.CreatedAt)}, found(err)
-}
-
-// Eject implements store.Store.
-func (s *Store) Eject(ctx context.Context, id tenancy.ProjectID, at time.Time) error {
-	return s.read().EjectProject(ctx, queries.EjectProjectParams{ID: string(id), UpdatedAt: millis(at)})
-}
-
-// Withdraw implements store.Store.
-func (s *Store) Withdraw(ctx context.Context, id tenancy.ProjectID, at time.Time) error {
-	ms := millis(at)
-	_, err := s.read().WithdrawProject(ctx, queries.WithdrawProjectParams{ID: string(id), DeletedAt: &ms})
-	return err
-}
-
-// Withdrawn implements store.Store.
-func (s *Store) Withdrawn(ctx context.Context) ([]store.Project, error) {
-	rows, err := s.read().WithdrawnProjects(ctx)
-	return projects(rows), err
-}
-
-// RemoveWithdrawn implements store.Store.
-func (s *Store) RemoveWithdrawn(ctx context.Context, id tenancy.ProjectID) error {
-	return s.read().RemoveProject(ctx, string(id))
-}
-
-// Release implements store.Store.
-func (s *Store) Release(ctx context.Context, id tenancy.ProjectID, number int64) (store.Release, error) {
-	row, err := s.read().Release(ctx, queries.ReleaseParams{ProjectID: string(id), Number: number})
-	return store.Release{Project: id, Number: row.Number, Definition: row.Definition, Payload: row.Payload,
-		CreatedAt: fromMillis(row.CreatedAt)}, found(err)
-}
-
-// Payload implements store.Store.
-func (s *Store) Payload(ctx context.Context, id tenancy.ProjectID, number int64) ([]byte, error) {
-	payload, err := s.read().Payload(ctx, queries.PayloadParams{ProjectID: string(id), Number: number})
-	return payload, found(err)
-}
-
-// Publish implements store.Store.
-func (s *Store) Publish(ctx context.Context, p store.Publication) error {
-	r := p.Release
-	return s.transact(ctx, func(q *queries.Queries) error {
-		if n, err := endRecord(ctx, q, p); err != nil || n == 0 {
-			return errors.Join(err, when(n == 0, store.ErrLockLost))
-		}
-		if n, err := q.PointToRelease(ctx, queries.PointToReleaseParams{ID: string(r.Project), Number: r.Number, Previous: p.Previous,
-			UpdatedAt: millis(r.CreatedAt)}); err != nil || n == 0 {
-			return errors.Join(err, when(n == 0, store.ErrLockLost))
-		}
-		if err := q.AddRelease(ctx, queries.AddReleaseParams{ProjectID: string(r.Project), Number: r.Number,
-			Definition: r.Definition, Payload: r.Payload, CreatedAt: millis(r.CreatedAt)}); err != nil {
-			return err
-		}
-		for _, name := range p.RemoveTokens {
-			if err := q.RemoveRootToken(ctx, queries.RemoveRootTokenParams{ProjectID: string(r.Project), Name: name}); err != nil {
-				return err
-			}
-		}
-		for _, t := range p.AddTokens {
-			if _, err := q.AddRootToken(ctx, queries.AddRootTokenParams{ID: t.ID, ProjectID: string(r.Project), Name: t.Name, Token: t.Token,
-				CreatedAt: millis(t.CreatedAt)}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// endRecord clears the record of the deploy that publishes, if it is finished. It is
-// 0 when the lock is lost.
-func endRecord(ctx context.Context, q *queries.Queries, p store.Publication) (int64, error) {
-	if p.Unfinished {
-		return q.HoldDeployment(ctx, queries.HoldDeploymentParams{ProjectID: string(p.Release.Project), Holder: p.Holder})
-	}
-	return q.RecordDeployment(ctx, queries.RecordDeploymentParams{ProjectID: string(p.Release.Project), Holder: p.Holder})
-}
-
-// RootTokens implements store.Store.
-func (s *Store) RootTokens(ctx context.Context, id tenancy.ProjectID) ([]store.RootToken, error) {
-	rows, err := s.read().RootTokens(ctx, string(id))
-	out := make([]store.RootToken, len(rows))
-	for i, t := range rows {
-		out[i] = rootToken(t)
-	}
-	return out, err
-}
-
-// RootToken implements store.Store.
-func (s *Store) RootToken(ctx context.Context, id string) (store.RootToken, error) {
-	row, err := s.read().RootToken(ctx, id)
-	return rootToken(row), found(err)
-}
-
-func rootToken(t queries.RootToken) store.RootToken {
-	return store.RootToken{ID: t.ID, Project: tenancy.ProjectID(t.ProjectID), Name: t.Name, Token: t.Token, CreatedAt: fromMillis(t.CreatedAt)}
-}
-
-// AddRootToken implements store.Store.
-func (s *Store) AddRootToken(ctx context.Context, t store.RootToken) error {
-	n, err := s.read().AddRootToken(ctx, queries.AddRootTokenParams{ID: t.ID, ProjectID: string(t.Project), Name: t.Name, Token: t.Token, CreatedAt: millis(t.CreatedAt)})
-	return errors.Join(err, when(err == nil && n == 0, store.ErrNameTaken))
-}
-
-// RemoveRootToken implements store.Store.
-func (s *Store) RemoveRootToken(ctx context.Context, project tenancy.ProjectID, id string) error {
-	n, err := s.read().RemoveRootTokenByID(ctx, queries.RemoveRootTokenByIDParams{ProjectID: string(project), ID: id})
-	return errors.Join(err, when(err == nil && n == 0, store.ErrNotFound))
-}
-
-// Lock implements store.Store.
-func (s *Store) Lock(ctx context.Context, id tenancy.ProjectID, holder string, ttl time.Duration) ([]byte, error) {
-	record, err := s.read().LockDeployment(ctx, queries.LockDeploymentParams{ProjectID: string(id), Holder: holder,
-		LeaseUntil: millis(time.Now().Add(ttl))})
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, store.ErrLocked
-	}
-	return record, err
-}
-
-// Extend implements store.Store.
-func (s *Store) Extend(ctx context.Context, id tenancy.ProjectID, holder string, ttl time.Duration) error {
-	n, err := s.read().ExtendDeployment(ctx, queries.ExtendDeploymentParams{ProjectID: string(id), Holder: holder,
-		LeaseUntil: millis(time.Now().Add(ttl))})
-	return errors.Join(err, when(err == nil && n == 0, store.ErrLockLost))
-}
-
-// Interrupted implements store.Store.
-func (s *Store) Interrupted(ctx context.Context) ([]tenancy.ProjectID, error) {
-	rows, err := s.read().InterruptedDeployments(ctx)
-	out := make([]tenancy.ProjectID, len(rows))
-	for i, id := range rows {
-		out[i] = tenancy.ProjectID(id)
-	}
-	return out, err
-}
-
-// Record implements store.Store.
-func (s *Store) Record(ctx context.Context, id tenancy.ProjectID, holder string, record []byte) error {
-	n, err := s.read().RecordDeployment(ctx, queries.RecordDeploymentParams{ProjectID: string(id), Holder: holder, Record: record})
-	return errors.Join(err, when(err == nil && n == 0, store.ErrLockLost))
-}
-
-// Unlock implements store.Store.
-func (s *Store) Unlock(ctx context.Context, id tenancy.ProjectID, holder string) error {
-	return s.transact(ctx, func(q *queries.Queries) error {
-		if err := q.EndDeployment(ctx, queries.EndDeploymentParams{ProjectID: string(id), Holder: holder}); err != nil {
-			return err
-		}
-		return q.YieldDeployment(ctx, queries.YieldDeploymentParams{ProjectID: string(id), Holder: holder})
+	return sqlstore.Migrate("sqlite", db, func(db *sql.DB) (database.Driver, error) {
+		return migratesqlite.WithInstance(db, &migratesqlite.Config{})
 	})
 }
