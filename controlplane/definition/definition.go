@@ -206,43 +206,6 @@ func (d *Definition) Clone() *Definition {
 
 const emptyTypesPath = "./types.graphql"
 
-// Problem is one reason why a definition can't be deployed, in the shape of the
-// deploy's answer (platform §3.2).
-type Problem struct {
-	Type        string // a type or enum, or Global
-	Field       string // "" when it belongs to no field
-	Code        int    // the contract's number, or 0
-	Description string
-}
-
-// Global is the Type of a Problem that belongs to no type.
-const Global = "Global"
-
-// Problems are all that was found, in the order of the text.
-type Problems []Problem
-
-func (p Problems) Error() string {
-	texts := make([]string, len(p))
-	for i, one := range p {
-		texts[i] = one.Description
-	}
-	return strings.Join(texts, "\n")
-}
-
-// maxProblems bounds the answer to a hostile text.
-const maxProblems = 200
-
-func (p *Problems) add(code int, format string, args ...any) {
-	if len(*p) < maxProblems {
-		*p = append(*p, Problem{Type: Global, Code: code, Description: fmt.Sprintf(format, args...)})
-	}
-}
-
-// invalid adds a 2040: the text itself is wrong.
-func (p *Problems) invalid(format string, args ...any) {
-	p.add(2040, "The schema is invalid: %s", fmt.Sprintf(format, args...))
-}
-
 // Same says that two definitions are the same to their author: bundles count by
 // what is in them, not by where they were uploaded.
 func Same(a, b *Definition) bool {

@@ -264,7 +264,7 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	}
 	parsed, diagnostics := datamodel.Parse(def.SDL)
 	if len(diagnostics) > 0 {
-		a.problems = schemaProblems(diagnostics)
+		a.problems = definition.SchemaProblems(diagnostics)
 		return a, nil
 	}
 	var oldModel *datamodel.DataModel
@@ -302,14 +302,6 @@ func withIDs(def *definition.Definition, a *attempt, parsed *datamodel.Parsed, d
 	with := *def
 	with.IDs = elements.Move{From: from, To: parsed, Diff: diff, Functions: def.Functions}.IDs()
 	return &with
-}
-
-func schemaProblems(all datamodel.Diagnostics) definition.Problems {
-	problems := make(definition.Problems, len(all))
-	for i, one := range all {
-		problems[i] = definition.Problem{Type: one.Type, Field: one.Field, Code: one.Code, Description: one.Description}
-	}
-	return problems
 }
 
 // readOld reads the release that serves.

@@ -135,7 +135,7 @@ func (s *Service) add(ctx context.Context, customer store.Customer, n New, def *
 	if result, err := s.Deployer.Deploy(ctx, p, def, dry); err != nil {
 		return store.Project{}, nil, err
 	} else if len(result.Errors) > 0 {
-		return store.Project{}, nil, asError(result.Errors)
+		return store.Project{}, nil, result.Errors.Err()
 	}
 	seat := store.Seat{ID: tenancy.NewID(), Project: p.ID, Customer: customer.ID, Owner: true, Status: store.Joined, CreatedAt: now}
 	if err := clash(s.Store.AddProject(ctx, p, seat), n.Name, n.Alias); err != nil {
@@ -143,7 +143,7 @@ func (s *Service) add(ctx context.Context, customer store.Customer, n New, def *
 	}
 	result, err := s.Deployer.Deploy(ctx, p, def, request)
 	if err == nil && len(result.Errors) > 0 {
-		err = asError(result.Errors)
+		err = result.Errors.Err()
 	}
 	if err != nil {
 		s.abandon(ctx, p)
@@ -163,18 +163,9 @@ func (n New) definition() (*definition.Definition, []string, error) {
 	}
 	def, warnings, problems := definition.Load(*n.Config)
 	if len(problems) > 0 {
-		return nil, nil, asError(problems)
+		return nil, nil, problems.Err()
 	}
 	return def, warnings, nil
-}
-
-// asError makes one error of a definition's problems, which say themselves what
-// they are about.
-func asError(problems definition.Problems) error {
-	if first := problems[0]; len(problems) == 1 && first.Code != 0 {
-		return problem.New(first.Code, "%s", first.Description)
-	}
-	return problem.Definition(problems.Error())
 }
 
 // abandon removes a project that never came to life.
