@@ -51,50 +51,6 @@ type External struct {
 	Hash          string `json:"hash,omitempty"`
 }
 
-// Kind is a kind of function (platform §2.1).
-type Kind string
-
-// The kinds. The last two are accepted and never run (LQ-1). PreWrite comes from the
-// console only.
-const (
-	OperationBefore Kind = "operationBefore"
-	PreWrite        Kind = "operationPreWrite"
-	OperationAfter  Kind = "operationAfter"
-	Subscription    Kind = "subscription"
-	Resolver        Kind = "resolver"
-	HTTPRequest     Kind = "httpRequest"
-	HTTPResponse    Kind = "httpResponse"
-)
-
-// Function is one function with its handler.
-type Function struct {
-	Name        string   `json:"name"`
-	Kind        Kind     `json:"kind"`
-	Enabled     bool     `json:"enabled"`
-	Description string   `json:"description,omitempty"`
-	Operation   string   `json:"operation,omitempty"` // hooks: Model.create
-	SchemaPath  string   `json:"schemaPath,omitempty"`
-	Schema      string   `json:"schema,omitempty"` // resolvers: SDL
-	QueryPath   string   `json:"queryPath,omitempty"`
-	Query       string   `json:"query,omitempty"` // subscriptions
-	Code        *Code    `json:"code,omitempty"`
-	Webhook     *Webhook `json:"webhook,omitempty"`
-}
-
-// Code is a handler that runs on the platform.
-type Code struct {
-	Path        string            `json:"path"`
-	Text        string            `json:"text,omitempty"` // one-file functions (LQ-6)
-	Bundle      *External         `json:"bundle,omitempty"`
-	Environment map[string]string `json:"environment,omitempty"`
-}
-
-// Webhook is a handler that runs elsewhere.
-type Webhook struct {
-	URL     string            `json:"url"`
-	Headers map[string]string `json:"headers,omitempty"`
-}
-
 // Permission is one entry of permissions (platform §1.9).
 type Permission struct {
 	Operation     string   `json:"operation"` // Target.verb, or *
@@ -205,40 +161,3 @@ func (d *Definition) Clone() *Definition {
 }
 
 const emptyTypesPath = "./types.graphql"
-
-// Same says that two definitions are the same to their author: bundles count by
-// what is in them, not by where they were uploaded.
-func Same(a, b *Definition) bool {
-	x, errX := a.withoutURLs().Encode()
-	y, errY := b.withoutURLs().Encode()
-	return errX == nil && errY == nil && string(x) == string(y)
-}
-
-func (d *Definition) withoutURLs() *Definition {
-	c := *d
-	c.Source.External = nil // functions have what counts of it
-	c.Functions = make([]Function, len(d.Functions))
-	for i, f := range d.Functions {
-		if f.Code != nil && f.Code.Bundle != nil && f.Code.Bundle.Hash != "" {
-			code, bundle := *f.Code, *f.Code.Bundle
-			bundle.URL = ""
-			code.Bundle = &bundle
-			f.Code = &code
-		}
-		c.Functions[i] = f
-	}
-	return &c
-}
-
-// Runs says that the function is of a kind that is more than accepted (LQ-1).
-func (f *Function) Runs() bool { return f.Kind != HTTPRequest && f.Kind != HTTPResponse }
-
-// Function finds a function by its name, or is nil.
-func (d *Definition) Function(name string) *Function {
-	for i := range d.Functions {
-		if d.Functions[i].Name == name {
-			return &d.Functions[i]
-		}
-	}
-	return nil
-}

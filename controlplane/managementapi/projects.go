@@ -97,7 +97,7 @@ func (r resolvers) projects() {
 			return parts(ctx, p, func(s *elements.Snapshot) []*datamodel.Enum { return s.Model.Enums }, part.enum)
 		}),
 		"functions": listed(func(ctx context.Context, p *projectNode) ([]functionNode, error) {
-			return parts(ctx, p, running, part.function)
+			return parts(ctx, p, func(s *elements.Snapshot) []definition.Function { return s.Definition.Running() }, part.function)
 		}),
 		"seats":    listed(func(ctx context.Context, p *projectNode) ([]seatNode, error) { return p.seats(ctx) }),
 		"auditLog": asked(func(ctx context.Context, p *projectNode, in input) (any, error) { return p.auditLog(ctx, in) }),
