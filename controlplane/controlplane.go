@@ -135,11 +135,11 @@ func New(c Config) (*ControlPlane, error) {
 	registry := schemaregistry.New(c.Store, c.OnRelease)
 	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Changed: registry.Changed, Logger: c.Logger, Wait: deployWait}
 	deployer := &deployment.Deployer{
-		Store: c.Store, Databases: c.Databases, Runner: runner, RootToken: accounts.NewRootToken,
+		Store: c.Store, Runner: runner, RootToken: accounts.NewRootToken,
 		Bundle: functions.Bundle, Logger: c.Logger, Now: c.Clock,
 	}
 	projects := &project.Service{
-		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner, Databases: c.Databases,
+		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner,
 		RemoveFiles: functions.Remove, CopyNodes: c.CopyNodes, Logger: c.Logger, Now: c.Clock,
 	}
 	system, err := managementapi.New(managementapi.Config{

@@ -38,9 +38,8 @@ import (
 
 // Deployer deploys.
 type Deployer struct {
-	Store     store.Store
-	Databases func(tenancy.Placement) (*database.DB, error)
-	Runner    *migrationrun.Runner
+	Store  store.Store
+	Runner *migrationrun.Runner
 	// RootToken makes the permanent token that a definition asks for.
 	RootToken func(project tenancy.ProjectID, name, customer string) (store.RootToken, error)
 	// Bundle finds an uploaded bundle by its URL: the hash of its content, and
@@ -342,7 +341,7 @@ func (a *attempt) nothingNew() bool {
 
 // job turns the plan into what migrationrun carries out.
 func (d *Deployer) job(a *attempt, r Request) (migrationrun.Job, error) {
-	db, err := d.Databases(a.project.Placement)
+	scope, db, err := d.Runner.Place(a.project.ID, a.project.Placement)
 	if err != nil {
 		return migrationrun.Job{}, err
 	}
@@ -354,7 +353,7 @@ func (d *Deployer) job(a *attempt, r Request) (migrationrun.Job, error) {
 		Previous: a.project.Release, RemoveTokens: a.plan.RemoveTokens,
 		Release: store.Release{Project: a.project.ID, Number: a.project.Release + 1, Definition: encoded, Payload: a.release, CreatedAt: d.Now()},
 	}}
-	namespace := string(a.project.ID)
+	namespace := scope.Namespace()
 	render := func(steps []relational.SchemaChange) (out []string) {
 		for _, step := range steps {
 			out = append(out, db.Dialect().Schema(namespace, step)...)

@@ -23,19 +23,16 @@ import (
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
-	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
-	"icehouse/tenancy/isolation"
 )
 
 // Service answers for projects.
 type Service struct {
-	Store     store.Store
-	Accounts  *account.Service
-	Deployer  *deployment.Deployer
-	Registry  *schemaregistry.Registry
-	Runner    *migrationrun.Runner
-	Databases func(tenancy.Placement) (*database.DB, error)
+	Store    store.Store
+	Accounts *account.Service
+	Deployer *deployment.Deployer
+	Registry *schemaregistry.Registry
+	Runner   *migrationrun.Runner
 	// RemoveFiles forgets what a project uploaded.
 	RemoveFiles func(tenancy.ProjectID) error
 	// CopyNodes stores the nodes and edges of a project in another one; nil when this
@@ -300,7 +297,7 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 		} else if err != nil {
 			return err
 		}
-		scope, db, err := s.place(now)
+		scope, db, err := s.Runner.Place(now.ID, now.Placement)
 		if err != nil {
 			return err
 		}
@@ -312,16 +309,6 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 		}
 		return s.Store.RemoveWithdrawn(ctx, p.ID)
 	})
-}
-
-// place is where a project's rows are, and the key to them.
-func (s *Service) place(p store.Project) (isolation.Scope, *database.DB, error) {
-	scope, err := isolation.ForProject(p.ID, p.Placement)
-	if err != nil {
-		return scope, nil, err
-	}
-	db, err := s.Databases(p.Placement)
-	return scope, db, err
 }
 
 // FinishDeletes removes what is left of projects whose deletion was interrupted.

@@ -30,7 +30,7 @@ func (s *Service) Reset(ctx context.Context, customer store.Customer, idOrAlias 
 		if p, err = s.Find(ctx, string(found.ID)); err != nil || p.Release == 0 {
 			return err
 		}
-		scope, db, err := s.place(p)
+		scope, db, err := s.Runner.Place(p.ID, p.Placement)
 		if err != nil {
 			return err
 		}

@@ -67,16 +67,10 @@ type moving struct {
 
 func (l *Locked) moving(project tenancy.ProjectID, move Move) (m moving, err error) {
 	m.Move = move
-	if m.from, err = isolation.ForProject(project, move.From); err != nil {
+	if m.from, m.fromDB, err = l.r.Place(project, move.From); err != nil {
 		return m, err
 	}
-	if m.to, err = isolation.ForProject(project, move.To); err != nil {
-		return m, err
-	}
-	if m.fromDB, err = l.r.Databases(move.From); err != nil {
-		return m, err
-	}
-	m.toDB, err = l.r.Databases(move.To)
+	m.to, m.toDB, err = l.r.Place(project, move.To)
 	return m, err
 }
 
