@@ -43,7 +43,7 @@ func (s *Service) UpdatePassword(ctx context.Context, c Caller, old, password, f
 			return store.Customer{}, busy(err)
 		}
 		if !ok {
-			return store.Customer{}, problem.New(2005, "The password is wrong")
+			return store.Customer{}, problem.New(problem.CodeWrongPassword, "The password is wrong")
 		}
 	}
 	hash, err := s.Passwords.Hash(ctx, password)
@@ -98,18 +98,18 @@ func (s *Service) confirmAddress(ctx context.Context, c Caller, address string) 
 // stay, and so does the one that the master token opens: 4008.
 func (s *Service) Delete(ctx context.Context, c Caller, id string) error {
 	if id != c.ID {
-		return problem.New(4023, "There is no account with id '%s'", id)
+		return problem.New(problem.CodeNoAccount, "There is no account with id '%s'", id)
 	}
 	first, err := s.First(ctx)
 	if err != nil {
 		return err
 	}
 	if first.ID == c.ID {
-		return problem.New(4008, "The first account of an installation can't be deleted")
+		return problem.New(problem.CodeAccountState, "The first account of an installation can't be deleted")
 	}
 	err = s.Store.RemoveCustomer(ctx, c.ID)
 	if errors.Is(err, store.ErrOwns) {
-		return problem.New(4008, "The account owns projects. Delete them, or transfer their ownership, first")
+		return problem.New(problem.CodeAccountState, "The account owns projects. Delete them, or transfer their ownership, first")
 	}
 	return err
 }
@@ -189,7 +189,7 @@ func (s *Service) DeleteToken(ctx context.Context, c Caller, id string) error {
 		err = s.Store.RemoveSession(ctx, c.ID, id)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return problem.New(2000, "No token with id '%s'", id)
+		return problem.New(problem.CodeNoToken, "No token with id '%s'", id)
 	}
 	return err
 }

@@ -28,12 +28,16 @@ type SignedIn struct {
 	Token string
 }
 
-func loginFailed() error { return problem.New(2013, "The e-mail address or the password is wrong") }
+func loginFailed() error {
+	return problem.New(problem.CodeLoginFailed, "The e-mail address or the password is wrong")
+}
 
-func emailTaken() error { return problem.New(2017, "This e-mail address is already in use") }
+func emailTaken() error {
+	return problem.New(problem.CodeEmailTaken, "This e-mail address is already in use")
+}
 
 func invalidCode() error {
-	return problem.New(2006, "The code is not valid. It may have been used, or its time is over")
+	return problem.New(problem.CodeWrongCode, "The code is not valid. It may have been used, or its time is over")
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
@@ -215,7 +219,7 @@ func (s *Service) ResetPassword(ctx context.Context, code, password, from string
 func (s *Service) Trusted(ctx context.Context, secret, from string) error {
 	ok, err := s.isMaster(ctx, secret, from)
 	if err == nil && !ok {
-		err = problem.New(4021, "The secret is wrong")
+		err = problem.New(problem.CodeWrongSecret, "The secret is wrong")
 	}
 	return err
 }
@@ -251,7 +255,7 @@ func (s *Service) TrustedSignIn(ctx context.Context, email, secret, from string)
 	address, _ := Email(email)
 	c, err := s.Store.CustomerByEmail(ctx, address)
 	if errors.Is(err, store.ErrNotFound) {
-		return SignedIn{}, "", problem.New(2013, "There is no account with this e-mail address")
+		return SignedIn{}, "", problem.New(problem.CodeLoginFailed, "There is no account with this e-mail address")
 	}
 	return s.trustedIn(ctx, c, err)
 }

@@ -90,7 +90,7 @@ func (d *Draft) changeFunction(f *definition.Function, c FunctionChange) error {
 	old := f.Name
 	set(&f.Name, c.Name)
 	if !definition.IsFunctionName(f.Name) {
-		return problem.New(2060, "'%s' is not a valid name for a function: it has 1 to 64 letters, digits, - and _", f.Name)
+		return problem.New(problem.CodeFunctionName, "'%s' is not a valid name for a function: it has 1 to 64 letters, digits, - and _", f.Name)
 	}
 	set(&f.Enabled, c.Active)
 	set(&f.Kind, c.Kind)
@@ -150,7 +150,7 @@ func changeHandler(f *definition.Function, c FunctionChange) error {
 		if c.Headers != nil {
 			hook.Headers = nil
 			if err := json.Unmarshal([]byte(*c.Headers), &hook.Headers); err != nil && strings.TrimSpace(*c.Headers) != "" {
-				return problem.New(4049, "The headers of the function '%s' must be a JSON object that maps names to strings", f.Name)
+				return problem.New(problem.CodeFunctionHeaders, "The headers of the function '%s' must be a JSON object that maps names to strings", f.Name)
 			}
 		}
 		f.Webhook, f.Code = &hook, nil

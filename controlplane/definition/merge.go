@@ -5,6 +5,8 @@ import (
 	"maps"
 	"path"
 	"strings"
+
+	"icehouse/controlplane/problem"
 )
 
 // Load reads an upload: it merges the modules into one definition (platform
@@ -161,7 +163,7 @@ func (d *Definition) add(m Module, base string, external map[string]External) (w
 	for _, f := range part.Functions {
 		for _, other := range d.Functions {
 			if strings.EqualFold(other.Name, f.Name) {
-				problems.add(2054, "%s", at(fmt.Sprintf("A function with the name '%s' already exists in another module", f.Name)))
+				problems.add(problem.CodeFunctionNameTaken, "%s", at(fmt.Sprintf("A function with the name '%s' already exists in another module", f.Name)))
 			}
 		}
 		move(&f.SchemaPath)

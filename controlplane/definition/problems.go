@@ -71,5 +71,5 @@ func (p *Problems) add(code int, format string, args ...any) {
 
 // invalid adds a 2040: the text itself is wrong.
 func (p *Problems) invalid(format string, args ...any) {
-	p.add(2040, "The schema is invalid: %s", fmt.Sprintf(format, args...))
+	p.add(problem.CodeDefinition, "The schema is invalid: %s", fmt.Sprintf(format, args...))
 }

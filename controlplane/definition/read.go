@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"icehouse/controlplane/problem"
 )
 
 // fileName is how the definition's file is called in messages.
@@ -152,7 +154,7 @@ func (r *reader) rootTokens(v value) {
 		case item.text == "" || len(item.text) > 1000 || strings.Contains(item.text, "\x00"):
 			r.invalid(item.line, item.column, "the name of a root token has 1 to 1000 bytes, none of them NUL")
 		case seen[item.text]:
-			r.problems.add(2059, "There is already a RootToken with the name `%s`.", item.text)
+			r.problems.add(problem.CodeRootTokenNameTaken, "There is already a RootToken with the name `%s`.", item.text)
 		default:
 			seen[item.text] = true
 			r.def.RootTokens = append(r.def.RootTokens, item.text)
@@ -231,7 +233,7 @@ func (r *reader) permission(v value, where string) {
 	}
 	if query != nil && !p.Wildcard() {
 		if err := r.permissionQuery(&p, query.text); err != "" {
-			r.problems.add(2066, "Query Permission Error for permission '%s': %s", p.Operation, err)
+			r.problems.add(problem.CodePermission, "Query Permission Error for permission '%s': %s", p.Operation, err)
 			return
 		}
 	}
@@ -290,7 +292,7 @@ func (r *reader) function(e entry) {
 	f := Function{Name: e.key, Enabled: true}
 	where := "functions." + e.key
 	if !functionName.MatchString(f.Name) {
-		r.problems.add(2060, "%s is not a valid name for a function: it has 1 to 64 letters, digits, - and _", quote(f.Name))
+		r.problems.add(problem.CodeFunctionName, "%s is not a valid name for a function: it has 1 to 64 letters, digits, - and _", quote(f.Name))
 		return
 	}
 	var handler, schema, query, operation *value
@@ -330,7 +332,7 @@ func (r *reader) function(e entry) {
 		return
 	}
 	if f.Kind = functionKinds[typ]; f.Kind == "" {
-		r.problems.add(4048, "The function '%s' has the unknown type %s; the types are operationBefore, operationAfter, subscription and resolver", f.Name, quote(typ))
+		r.problems.add(problem.CodeFunctionType, "The function '%s' has the unknown type %s; the types are operationBefore, operationAfter, subscription and resolver", f.Name, quote(typ))
 		return
 	}
 	switch f.Kind {
@@ -430,7 +432,7 @@ func (r *reader) webhook(f *Function, v value, where string) {
 			case "headers":
 				var ok bool
 				if hook.Headers, ok = stringMap(e.value); !ok {
-					r.problems.add(4049, "The headers of the function '%s' must map names to strings", f.Name)
+					r.problems.add(problem.CodeFunctionHeaders, "The headers of the function '%s' must map names to strings", f.Name)
 				}
 			default:
 				r.invalid(e.line, e.column, "unknown key %s in %s; the keys are url and headers", quote(e.key), where)

@@ -10,35 +10,35 @@ import (
 // that comes closest (platform §11.3, §11.4).
 
 func noCallbacks() error {
-	return problem.New(2023, "Mutation callbacks (actions) are not part of this version of Icehouse. Use an operationAfter or a subscription function.")
+	return problem.New(problem.CodeCallbackInput, "Mutation callbacks (actions) are not part of this version of Icehouse. Use an operationAfter or a subscription function.")
 }
 
 func noAlgolia() error {
-	return problem.New(2027, "The search integration with Algolia is not part of this version of Icehouse. Use a subscription function that sends the nodes.")
+	return problem.New(problem.CodeNoSearch, "The search integration with Algolia is not part of this version of Icehouse. Use a subscription function that sends the nodes.")
 }
 
 func noBilling() error {
-	return problem.New(2038, "This installation keeps no plans and no payments.")
+	return problem.New(problem.CodePayment, "This installation keeps no plans and no payments.")
 }
 
 func noConstraints() error {
-	return problem.New(4043, "Constraints of fields are not part of this version of Icehouse. Use an operationBefore function.")
+	return problem.New(problem.CodeConstraint, "Constraints of fields are not part of this version of Icehouse. Use an operationBefore function.")
 }
 
 func noMirrors() error {
-	return problem.New(2015, "Field mirrors of relations are not part of this version of Icehouse.")
+	return problem.New(problem.CodeNotFound, "Field mirrors of relations are not part of this version of Icehouse.")
 }
 
 func noPackages() error {
-	return problem.New(2015, "Packages are not part of this version of Icehouse. Use a template: graphcool add-template.")
+	return problem.New(problem.CodeNotFound, "Packages are not part of this version of Icehouse. Use a template: graphcool add-template.")
 }
 
 func noProvider() error {
-	return problem.New(2018, "The login integrations (e-mail, Digits, Auth0) are not part of this version of Icehouse. Use a resolver function that calls generateNodeToken.")
+	return problem.New(problem.CodeCannotEnable, "The login integrations (e-mail, Digits, Auth0) are not part of this version of Icehouse. Use a resolver function that calls generateNodeToken.")
 }
 
 func noFlags() error {
-	return problem.New(4021, "This installation has no secret with which feature toggles and databases of projects could be set.")
+	return problem.New(problem.CodeWrongSecret, "This installation has no secret with which feature toggles and databases of projects could be set.")
 }
 
 func noCRM() error {
@@ -83,12 +83,12 @@ func (a *API) legacyMutations(m mutations) {
 		}
 	}
 	refuse("addAction", project, always(noCallbacks()))
-	refuse("updateAction", login, noSuch(4009, "action", "actionId"))
-	refuse("deleteAction", login, noSuch(4009, "action", "actionId"))
+	refuse("updateAction", login, noSuch(problem.CodeNoAction, "action", "actionId"))
+	refuse("deleteAction", login, noSuch(problem.CodeNoAction, "action", "actionId"))
 
 	refuse("addFieldConstraint", field, always(noConstraints()))
-	refuse("updateFieldConstraint", login, noSuch(4041, "constraint", "constraintId"))
-	refuse("deleteFieldConstraint", login, noSuch(4041, "constraint", "constraintId"))
+	refuse("updateFieldConstraint", login, noSuch(problem.CodeNoConstraint, "constraint", "constraintId"))
+	refuse("deleteFieldConstraint", login, noSuch(problem.CodeNoConstraint, "constraint", "constraintId"))
 	refuse("addRelationFieldMirror", func(ctx context.Context, in input) error {
 		if err := field(ctx, in); err != nil {
 			return err
@@ -96,22 +96,24 @@ func (a *API) legacyMutations(m mutations) {
 		_, err := a.relationWith(ctx, in.text("relationId"))
 		return err
 	}, always(noMirrors()))
-	refuse("deleteRelationFieldMirror", login, noSuch(2015, "field mirror", "relationFieldMirrorId"))
+	refuse("deleteRelationFieldMirror", login, noSuch(problem.CodeNotFound, "field mirror", "relationFieldMirrorId"))
 
 	refuse("updateAuthProvider", func(ctx context.Context, in input) error {
-		_, err := with[authProvider](ctx, a, in.text("id"), func(id string) error { return problem.New(4002, "No auth provider with id '%s'", id) })
+		_, err := with[authProvider](ctx, a, in.text("id"), func(id string) error {
+			return problem.New(problem.CodeNoAuthProvider, "No auth provider with id '%s'", id)
+		})
 		return err
 	}, always(noProvider()))
-	refuse("updateSearchProviderAlgolia", project, always(problem.New(2018, "%s", noAlgolia().(*problem.Error).Message)))
+	refuse("updateSearchProviderAlgolia", project, always(problem.New(problem.CodeCannotEnable, "%s", noAlgolia().(*problem.Error).Message)))
 	refuse("addAlgoliaSyncQuery", func(ctx context.Context, in input) error {
 		_, err := a.modelWith(ctx, in.text("modelId"))
 		return err
 	}, always(noAlgolia()))
-	refuse("updateAlgoliaSyncQuery", login, noSuch(4007, "search query", "algoliaSyncQueryId"))
-	refuse("deleteAlgoliaSyncQuery", login, noSuch(4007, "search query", "algoliaSyncQueryId"))
+	refuse("updateAlgoliaSyncQuery", login, noSuch(problem.CodeNoSearchQuery, "search query", "algoliaSyncQueryId"))
+	refuse("deleteAlgoliaSyncQuery", login, noSuch(problem.CodeNoSearchQuery, "search query", "algoliaSyncQueryId"))
 	refuse("installPackage", project, always(noPackages()))
 	refuse("uninstallPackage", project, func(in input) error {
-		return problem.New(4039, "No package with name '%s'", in.text("name"))
+		return problem.New(problem.CodeNoPackage, "No package with name '%s'", in.text("name"))
 	})
 
 	refuse("setPlan", owner, always(noBilling()))

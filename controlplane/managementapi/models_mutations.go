@@ -132,7 +132,7 @@ func (a *API) fieldMutations(m mutations) {
 	}
 	m["addField"] = func(ctx context.Context, in input) (payload, error) {
 		if in.text("relationId") != "" {
-			return nil, problem.New(4020, "A field of a relation is made with addRelation.")
+			return nil, problem.New(problem.CodeNoScalar, "A field of a relation is made with addRelation.")
 		}
 		var added console.End
 		at, _, err := editOf[modelNode](ctx, a, in.text("modelId"), problem.NoModel, (*console.Draft).Type, func(d *console.Draft, t *console.Type) (err error) {

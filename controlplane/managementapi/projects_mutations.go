@@ -180,7 +180,7 @@ func (a *API) nodeToken(ctx context.Context, in input, service, root, node strin
 	asked := in.text(service)
 	p, err := a.Projects.Find(ctx, asked)
 	var unknown *problem.Error
-	if errors.As(err, &unknown) && unknown.Code == problem.NoService(asked).Code {
+	if errors.As(err, &unknown) && unknown.Code == problem.CodeNoProject {
 		return nil, problem.PATInvalid(asked)
 	}
 	if err != nil {

@@ -342,7 +342,7 @@ func (s *Service) Eject(ctx context.Context, p store.Project) error {
 		}
 		for _, f := range def.Functions {
 			if f.Kind == definition.PreWrite {
-				return problem.New(2061, "The project cannot be ejected: the function '%s' has the binding PRE_WRITE, which no definition can have.", f.Name)
+				return problem.New(problem.CodeCannotEject, "The project cannot be ejected: the function '%s' has the binding PRE_WRITE, which no definition can have.", f.Name)
 			}
 		}
 		err = s.Store.Eject(ctx, p.ID, s.Now())
