@@ -28,7 +28,6 @@ import (
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
-	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/dialect"
@@ -231,9 +230,8 @@ func (d *Deployer) bundles(ctx context.Context, project tenancy.ProjectID, def *
 // attempt is a deploy that has been thought through.
 type attempt struct {
 	project  store.Project
-	old      *migrationplan.State // nil before the first release
-	payload  []byte               // of the old release
-	stored   []byte               // definition of the old release
+	from     *elements.Snapshot   // what serves; nil before the first release
+	old      *migrationplan.State // what it is to the plan
 	new      migrationplan.State
 	plan     *migrationplan.Plan
 	release  []byte // the new payload
@@ -294,38 +292,27 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 // withIDs lets elements keep the ids that they have in the release that serves. A file
 // says nothing of them; a draft of the console does.
 func withIDs(def *definition.Definition, a *attempt, parsed *datamodel.Parsed, diff *schemadiff.Diff) *definition.Definition {
-	if a.old == nil || def.IDs != nil {
+	if a.from == nil || def.IDs != nil {
 		return def
 	}
-	from := &elements.Snapshot{Project: a.project, Definition: a.old.Definition, Release: compiledschema.Release{Layout: a.old.Layout}, Model: a.old.Model}
 	with := *def
-	with.IDs = elements.Move{From: from, To: parsed, Diff: diff, Functions: def.Functions}.IDs()
+	with.IDs = elements.Move{From: a.from, To: parsed, Diff: diff, Functions: def.Functions}.IDs()
 	return &with
 }
 
 // readOld reads the release that serves.
-func (d *Deployer) readOld(ctx context.Context, a *attempt) error {
+func (d *Deployer) readOld(ctx context.Context, a *attempt) (err error) {
 	if a.project.Release == 0 {
 		return nil
 	}
-	stored, err := d.Store.Release(ctx, a.project.ID, a.project.Release)
-	if err != nil {
+	if a.from, err = elements.Served(ctx, d.Store, a.project); err != nil {
 		return err
 	}
-	def, err := definition.Decode(stored.Definition)
-	if err != nil {
-		return err
-	}
-	release, err := compiledschema.DecodeRelease(stored.Payload)
-	if err != nil {
-		return err
-	}
-	a.payload, a.stored = stored.Payload, stored.Definition
-	a.exposedBefore = exposure.Of(release.Model, release.Permissions)
-	a.old = &migrationplan.State{Definition: def, Model: release.Model, Layout: release.Layout}
+	a.exposedBefore = exposure.Of(a.from.Model, a.from.Release.Permissions)
+	a.old = &migrationplan.State{Definition: a.from.Definition, Model: a.from.Model, Layout: a.from.Release.Layout}
 	// Hints are no part of a model. A text that a newer version no longer reads
 	// has none to offer.
-	if parsed, diagnostics := datamodel.Parse(def.SDL); len(diagnostics) == 0 {
+	if parsed, diagnostics := datamodel.Parse(a.from.Definition.SDL); len(diagnostics) == 0 {
 		a.old.Hints = parsed.Hints
 	}
 	return nil
@@ -333,10 +320,10 @@ func (d *Deployer) readOld(ctx context.Context, a *attempt) error {
 
 // nothingNew says that the project runs this definition already.
 func (a *attempt) nothingNew() bool {
-	if a.old == nil || len(a.plan.Messages) > 0 || !bytes.Equal(a.payload, a.release) {
+	if a.from == nil || len(a.plan.Messages) > 0 || !bytes.Equal(a.from.Payload, a.release) {
 		return false
 	}
-	return definition.Same(a.old.Definition, a.new.Definition)
+	return definition.Same(a.from.Definition, a.new.Definition)
 }
 
 // job turns the plan into what migrationrun carries out.

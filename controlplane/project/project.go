@@ -19,6 +19,7 @@ import (
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
+	"icehouse/controlplane/elements"
 	"icehouse/controlplane/placement"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/schemaregistry"
@@ -83,15 +84,11 @@ func (s *Service) Clone(ctx context.Context, customer store.Customer, of store.P
 	if data && s.CopyNodes == nil {
 		return store.Project{}, &problem.Error{Message: "This server clones projects without their data. Clone with includeData: false, then export the data of the one and import it into the other."}
 	}
-	r, err := s.Store.Release(ctx, of.ID, of.Release)
+	snap, err := elements.Served(ctx, s.Store, of)
 	if err != nil {
 		return store.Project{}, err
 	}
-	def, err := definition.Decode(r.Definition)
-	if err != nil {
-		return store.Project{}, err
-	}
-	p, _, err := s.add(ctx, customer, New{Name: name, Region: of.Region, ejected: of.Ejected}, def.Clone())
+	p, _, err := s.add(ctx, customer, New{Name: name, Region: of.Region, ejected: of.Ejected}, snap.Definition.Clone())
 	if err != nil || !data {
 		return p, err
 	}
@@ -332,15 +329,11 @@ func (s *Service) Eject(ctx context.Context, p store.Project) error {
 		if err != nil || p.Ejected {
 			return err
 		}
-		r, err := s.Store.Release(ctx, p.ID, p.Release)
+		snap, err := elements.Served(ctx, s.Store, p)
 		if err != nil {
 			return err
 		}
-		def, err := definition.Decode(r.Definition)
-		if err != nil {
-			return err
-		}
-		for _, f := range def.Functions {
+		for _, f := range snap.Definition.Functions {
 			if f.Kind == definition.PreWrite {
 				return problem.New(problem.CodeCannotEject, "The project cannot be ejected: the function '%s' has the binding PRE_WRITE, which no definition can have.", f.Name)
 			}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"icehouse/controlplane/elements"
 	"icehouse/controlplane/store"
-	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
 	"icehouse/tenancy/isolation"
@@ -79,15 +79,11 @@ func (l *Locked) tables(ctx context.Context, p store.Project, m moving) (create 
 	if p.Release == 0 {
 		return nil, nil
 	}
-	payload, err := l.r.Store.Payload(ctx, p.ID, p.Release)
+	snap, err := elements.Served(ctx, l.r.Store, p)
 	if err != nil {
 		return nil, err
 	}
-	release, err := compiledschema.DecodeRelease(payload)
-	if err != nil {
-		return nil, err
-	}
-	for _, step := range release.Layout.Create() {
+	for _, step := range snap.Release.Layout.Create() {
 		create = append(create, m.toDB.Dialect().Schema(m.to.Namespace(), step)...)
 	}
 	return create, nil
