@@ -108,58 +108,75 @@ func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *defin
 		return failed(project, bundles), err
 	}
 	if r.DryRun {
-		attempt, err := d.prepare(ctx, project, def, r)
-		if err != nil {
-			return nil, err
-		}
-		result := attempt.result()
-		if len(result.Errors) == 0 {
-			result.Steps, err = d.steps(ctx, attempt)
-		}
-		return result, err
+		return d.dryRun(ctx, project, def, r)
 	}
 	var result *Result
 	err = d.Runner.With(ctx, project.ID, func(ctx context.Context, lock *migrationrun.Locked) error {
-		project, err := d.Store.Project(ctx, string(project.ID))
-		if errors.Is(err, store.ErrNotFound) || err == nil && project.Withdrawn {
-			return problem.NoService(string(project.ID))
-		}
-		if err != nil {
-			return err
-		}
-		attempt, err := d.prepare(ctx, project, def, r)
-		if err != nil {
-			return err
-		}
-		result = attempt.result()
-		if len(result.Errors) > 0 || attempt.nothingNew() {
-			return nil
-		}
-		job, err := d.job(attempt, r)
-		if err != nil {
-			return err
-		}
-		if err := lock.Run(ctx, project, job); err != nil {
-			if late := movedUnderUs(err); late != nil {
-				result = failed(project, definition.Problems{*late})
-				return nil
-			}
-			return err
-		}
-		result.Release = job.Make.Release.Number
-		d.Logger.InfoContext(ctx, "released", "project", project.ID, "release", result.Release)
-		return nil
+		var err error
+		result, err = d.deploy(ctx, lock, project.ID, def, r)
+		return err
 	})
 	if errors.Is(err, store.ErrLockLost) {
 		// The project may have been deleted meanwhile.
-		if now, find := d.Store.Project(ctx, string(project.ID)); errors.Is(find, store.ErrNotFound) || find == nil && now.Withdrawn {
-			return nil, problem.NoService(string(project.ID))
+		var gone *problem.Error
+		if _, find := Find(ctx, d.Store, string(project.ID)); errors.As(find, &gone) {
+			return nil, gone
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+func (d *Deployer) dryRun(ctx context.Context, project store.Project, def *definition.Definition, r Request) (*Result, error) {
+	attempt, err := d.prepare(ctx, project, def, r)
+	if err != nil {
+		return nil, err
+	}
+	result := attempt.result()
+	if len(result.Errors) == 0 {
+		result.Steps, err = d.steps(ctx, attempt)
+	}
+	return result, err
+}
+
+// deploy is Deploy when the project's turn has come.
+func (d *Deployer) deploy(ctx context.Context, lock *migrationrun.Locked, id tenancy.ProjectID, def *definition.Definition, r Request) (*Result, error) {
+	project, err := Find(ctx, d.Store, string(id))
+	if err != nil {
+		return nil, err
+	}
+	attempt, err := d.prepare(ctx, project, def, r)
+	if err != nil {
+		return nil, err
+	}
+	result := attempt.result()
+	if len(result.Errors) > 0 || attempt.nothingNew() {
+		return result, nil
+	}
+	job, err := d.job(attempt, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock.Run(ctx, project, job); err != nil {
+		if late := movedUnderUs(err); late != nil {
+			return failed(project, definition.Problems{*late}), nil
+		}
+		return nil, err
+	}
+	result.Release = job.Make.Release.Number
+	d.Logger.InfoContext(ctx, "released", "project", project.ID, "release", result.Release)
+	return result, nil
+}
+
+// Find finds a project that is not on its way out; 4000.
+func Find(ctx context.Context, s store.Store, idOrAlias string) (store.Project, error) {
+	p, err := s.Project(ctx, idOrAlias)
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.Withdrawn {
+		return store.Project{}, problem.NoService(idOrAlias)
+	}
+	return p, err
 }
 
 // switchOf are the statements that make the rows fit the new release: with nobody

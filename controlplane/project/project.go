@@ -195,11 +195,7 @@ func (s *Service) get(ctx context.Context, customer store.Customer, idOrAlias st
 // Find finds a project for a caller who proves their right in another way than
 // by a seat.
 func (s *Service) Find(ctx context.Context, idOrAlias string) (store.Project, error) {
-	p, err := s.Store.Project(ctx, idOrAlias)
-	if errors.Is(err, store.ErrNotFound) || err == nil && p.Withdrawn {
-		return store.Project{}, problem.NoService(idOrAlias)
-	}
-	return p, err
+	return deployment.Find(ctx, s.Store, idOrAlias)
 }
 
 // List lists the projects of a customer, oldest first.
