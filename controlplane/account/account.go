@@ -78,41 +78,6 @@ func (s *Service) First(ctx context.Context) (store.Customer, error) {
 	})
 }
 
-// Caller is who holds a platform token; 2001 when it is none, or was taken back.
-func (s *Service) Caller(ctx context.Context, bearer string) (Caller, error) {
-	claims, ok := s.Tokens.Read(bearer, "")
-	if !ok || !claims.IsPlatform() {
-		return Caller{}, problem.NoSession()
-	}
-	if ok, err := s.counts(ctx, authn.Account{Customer: claims.ClientID, Session: claims.Session}); err != nil || !ok {
-		return Caller{}, errors.Join(err, noSession(err == nil))
-	}
-	customer, err := s.Store.Customer(ctx, claims.ClientID)
-	if errors.Is(err, store.ErrNotFound) {
-		return Caller{}, problem.NoSession()
-	}
-	return Caller{customer, claims.Session, claims.Scopes}, err
-}
-
-func noSession(yes bool) error {
-	if yes {
-		return problem.NoSession()
-	}
-	return nil
-}
-
-// counts says whether the session of a token, if it has one, was not taken back.
-func (s *Service) counts(ctx context.Context, a authn.Account) (bool, error) {
-	if a.Session == "" {
-		return true, nil
-	}
-	session, err := s.Store.Session(ctx, a.Session)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && session.Customer == a.Customer && !over(session, s.Now()), err
-}
-
 // Seat is a customer's place in a project; false when they have none that counts.
 func (s *Service) Seat(ctx context.Context, project tenancy.ProjectID, customer string) (store.Seat, bool, error) {
 	seat, err := s.Store.Seat(ctx, project, customer)
@@ -149,29 +114,4 @@ func (s *Service) NewRootToken(project tenancy.ProjectID, name, customer string)
 	id := tenancy.NewID()
 	text, err := s.Tokens.Root(project, id, customer)
 	return store.RootToken{ID: id, Project: project, Name: name, Token: text, CreatedAt: s.Now().UTC().Truncate(time.Millisecond)}, err
-}
-
-// Limits of node tokens (platform §4.5).
-const (
-	defaultNodeToken = 30 * 24 * time.Hour
-	longestNodeToken = 100 * 365 * 24 * time.Hour
-)
-
-// NodeToken signs a token for a node, for the one who holds a root token, a
-// temporary root token or the platform token of a collaborator; 4028 otherwise.
-// asked is how the caller named the project.
-func (s *Service) NodeToken(ctx context.Context, project tenancy.ProjectID, asked, rootToken, node, model string, lifetime *time.Duration) (string, error) {
-	judge := authn.Authenticator{Keys: s.Tokens, Grants: s}
-	who, err := judge.Requester(ctx, project, rootToken)
-	if err != nil {
-		return "", err
-	}
-	if !who.Admin {
-		return "", problem.PATInvalid(asked)
-	}
-	lasts := defaultNodeToken
-	if lifetime != nil {
-		lasts = min(*lifetime, longestNodeToken)
-	}
-	return s.Tokens.Node(project, node, model, lasts)
 }

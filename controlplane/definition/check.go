@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -164,52 +163,4 @@ func (c *checker) permission(p Permission) {
 			c.problems.add(problem.CodeFieldNotInModel, "Field with the name '%s' does not exist on the model '%s'", name, t.Name)
 		}
 	}
-}
-
-// Rule is one permission as it is stored: Model.* stands for four (LQ-7).
-type Rule struct {
-	Target string // type or relation as the model spells it
-	Verb   string // create, read, update, delete, connect, disconnect; * for both of a relation
-	Permission
-}
-
-// Verbs are what the rule is about: * of a relation is both.
-func (r Rule) Verbs() []string {
-	if r.Verb == "*" {
-		return []string{"connect", "disconnect"}
-	}
-	return []string{r.Verb}
-}
-
-// Name is Target.Verb.
-func (r Rule) Name() string { return r.Target + "." + r.Verb }
-
-// Rules are the permissions in the form in which they are stored and compared,
-// without the wildcard and what is disabled.
-func (d *Definition) Rules(m *datamodel.DataModel) []Rule {
-	return slices.DeleteFunc(d.AllRules(m), func(r Rule) bool { return r.Disabled })
-}
-
-// AllRules are Rules with what is disabled.
-func (d *Definition) AllRules(m *datamodel.DataModel) []Rule {
-	c := &checker{model: m}
-	var rules []Rule
-	for _, p := range d.Permissions {
-		if p.Wildcard() {
-			continue
-		}
-		target, verb := p.Split()
-		t, r := c.typ(target), c.relation(target)
-		switch {
-		case t != nil && verb == "*":
-			for _, v := range []string{"read", "create", "update", "delete"} {
-				rules = append(rules, Rule{t.Name, v, p})
-			}
-		case r != nil && (verb == "*" || strings.HasSuffix(verb, "connect")):
-			rules = append(rules, Rule{r.Name, verb, p})
-		case t != nil:
-			rules = append(rules, Rule{t.Name, verb, p})
-		}
-	}
-	return rules
 }

@@ -82,39 +82,3 @@ func (s *Service) Transfer(ctx context.Context, customer store.Customer, p store
 	}
 	return err
 }
-
-// Update changes a project; an empty alias removes it.
-func (s *Service) Update(ctx context.Context, p store.Project, c store.ProjectChange) (store.Project, error) {
-	if c.Name != nil && !validName.MatchString(*c.Name) {
-		return store.Project{}, problem.ProjectName(*c.Name)
-	}
-	if c.Alias != nil && *c.Alias != "" && !validAlias.MatchString(*c.Alias) {
-		return store.Project{}, problem.AliasInvalid(*c.Alias)
-	}
-	changed, err := s.Store.ChangeProject(ctx, p.ID, c, s.now())
-	s.Registry.Changed(p) // after an error too: it may have been done
-	name, alias := p.Name, p.Alias
-	if c.Name != nil {
-		name = *c.Name
-	}
-	if c.Alias != nil {
-		alias = *c.Alias
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Project{}, problem.NoService(string(p.ID))
-	}
-	return changed, clash(err, name, alias)
-}
-
-// clash says which of a project's names is another's.
-func clash(err error, name, alias string) error {
-	switch {
-	case errors.Is(err, store.ErrNameTaken):
-		return problem.NameTaken(name)
-	case errors.Is(err, store.ErrAliasTaken):
-		return problem.AliasTaken(alias)
-	case errors.Is(err, store.ErrAliasIsID):
-		return problem.AliasIsID(alias)
-	}
-	return err
-}

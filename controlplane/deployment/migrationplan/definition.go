@@ -68,23 +68,6 @@ func sameFields(a, b []string) bool {
 	return (a == nil) == (b == nil) && slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// kindWords are the words for a kind of function: as message type, and in a
-// sentence (platform §3.2).
-func kindWords(k definition.Kind) (typ, word, article string) {
-	switch k {
-	case definition.Subscription:
-		return "subscription function", "subscription", "A"
-	case definition.Resolver:
-		return "resolver function", "resolver function", "A"
-	default:
-		return "operation function", "operation function", "An"
-	}
-}
-
-// notRunning is told with each function that a deploy stores: it is the one
-// difference that a developer would otherwise have to find out.
-const notRunning = "It is stored, but this version of Icehouse does not run functions yet."
-
 func (p *planner) functions(old, next []definition.Function) {
 	was, now := byName(old), byName(next)
 	for _, f := range old {

@@ -165,3 +165,15 @@ func hashOf(text string) (string, error) {
 	hash, err := coercion.HashPassword(plain)
 	return `"` + hash + `"`, err
 }
+
+// sdlForm is a field's type as written in SDL.
+func sdlForm(f *datamodel.Field) string {
+	text := f.TypeName()
+	if f.List {
+		text = "[" + text + "!]"
+	}
+	if f.Required {
+		text += "!"
+	}
+	return text
+}

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -33,9 +32,6 @@ const (
 	signUpsPerAddress    = 30
 	invitationsPerHost   = 50
 )
-
-// checkTime is how long the check of a master token may take.
-const checkTime = 10 * time.Second
 
 func key(parts ...string) string {
 	h := sha256.New()
@@ -72,36 +68,6 @@ func tooMany(until, now time.Time) error {
 		return nil
 	}
 	return &problem.Error{Message: fmt.Sprintf("Too many attempts. Try again in %d seconds", int(until.Sub(now).Seconds())+1)}
-}
-
-// isMaster checks the master token. Only wrong ones count, since systems of the
-// operator's send the right one as often as they like; who sent too many is not told
-// any more whether one is right. One token is checked at a time, so that nobody tries
-// many before the first counts.
-func (s *Service) isMaster(ctx context.Context, secret, from string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	s.checking.Lock()
-	defer s.checking.Unlock()
-	now := s.Now()
-	limits := []limit{{key("master token and address", from), perAccountAndAddress}, {key("master token"), perAccount}}
-	var until time.Time
-	for _, l := range limits {
-		n, ends, err := s.Store.Attempts(ctx, l.key, now)
-		if err != nil {
-			return false, err
-		}
-		if n >= l.most && ends.After(until) {
-			until = ends
-		}
-	}
-	if err := tooMany(until, now); err != nil {
-		return false, err
-	}
-	if s.MasterToken != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(s.MasterToken)) == 1 {
-		return true, nil
-	}
-	return false, s.slow(ctx, limits...)
 }
 
 // signIns are the limits of whatever proves a password.
