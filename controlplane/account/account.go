@@ -26,13 +26,6 @@ import (
 	"icehouse/tenancy/token"
 )
 
-// Passwords makes and checks hashes. A *password.Hasher is one.
-type Passwords interface {
-	Hash(ctx context.Context, password string) (string, error)
-	// Verify takes as long without a hash as with one, and says no.
-	Verify(ctx context.Context, hash, password string) (bool, error)
-}
-
 // Service answers for accounts.
 type Service struct {
 	Store  store.Store
@@ -54,6 +47,8 @@ type Service struct {
 	checking sync.Mutex // held while a master token is checked
 }
 
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
 // Authenticate logs the first customer in, for the one who knows the master
 // token. The first call makes that customer.
 func (s *Service) Authenticate(ctx context.Context, secret, from string) (store.Customer, string, error) {
@@ -72,7 +67,7 @@ func (s *Service) Authenticate(ctx context.Context, secret, from string) (store.
 
 // First is the installation's first customer, made when there is none.
 func (s *Service) First(ctx context.Context) (store.Customer, error) {
-	now := s.Now().UTC().Truncate(time.Millisecond)
+	now := s.now()
 	return s.Store.EnsureCustomer(ctx, store.Customer{
 		ID: tenancy.NewID(), Name: "Icehouse", Email: "admin@localhost", Source: "DOCS", CreatedAt: now, UpdatedAt: now,
 	})
@@ -113,5 +108,5 @@ func (s *Service) RootTokens(ctx context.Context, project tenancy.ProjectID) ([]
 func (s *Service) NewRootToken(project tenancy.ProjectID, name, customer string) (store.RootToken, error) {
 	id := tenancy.NewID()
 	text, err := s.Tokens.Root(project, id, customer)
-	return store.RootToken{ID: id, Project: project, Name: name, Token: text, CreatedAt: s.Now().UTC().Truncate(time.Millisecond)}, err
+	return store.RootToken{ID: id, Project: project, Name: name, Token: text, CreatedAt: s.now()}, err
 }

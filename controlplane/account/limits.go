@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
-	"icehouse/controlplane/password"
 	"icehouse/controlplane/problem"
 )
 
@@ -77,12 +75,4 @@ func signIns(account, address string) []limit {
 		{key("account", account), perAccount},
 		{key("address", address), perAddress},
 	}
-}
-
-// busy tells clients that too many passwords are checked at once.
-func busy(err error) error {
-	if errors.Is(err, password.ErrBusy) {
-		return &problem.Error{Message: "Too many people sign in at this moment. Try again in a few seconds"}
-	}
-	return err
 }

@@ -26,8 +26,6 @@ func loginFailed() error {
 	return problem.New(problem.CodeLoginFailed, "The e-mail address or the password is wrong")
 }
 
-func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
-
 // SignIn opens a session; 2013 for whatever is wrong.
 func (s *Service) SignIn(ctx context.Context, email, password, from string) (SignedIn, error) {
 	address, _ := Email(email)
@@ -42,7 +40,7 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string) (Sig
 	// Without an account this takes as long.
 	ok, err := s.verify(ctx, c.PasswordHash, password)
 	if err != nil {
-		return SignedIn{}, busy(err)
+		return SignedIn{}, err
 	}
 	if !ok {
 		return SignedIn{}, loginFailed()
@@ -51,11 +49,6 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string) (Sig
 		return SignedIn{}, err
 	}
 	return s.signedIn(ctx, c)
-}
-
-// verify does not read more of a password than the longest has, and one byte.
-func (s *Service) verify(ctx context.Context, hash, password string) (bool, error) {
-	return s.Passwords.Verify(ctx, hash, password[:min(len(password), maxPassword+1)])
 }
 
 // RequestReset mails a code for ResetPassword. Nobody can tell whether there is such an
@@ -82,9 +75,9 @@ func (s *Service) ResetPassword(ctx context.Context, code, password, from string
 	if err := s.slow(ctx, limit{key("address", from), perAddress}); err != nil {
 		return SignedIn{}, err
 	}
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.hash(ctx, password)
 	if err != nil {
-		return SignedIn{}, busy(err)
+		return SignedIn{}, err
 	}
 	c, err := s.Store.ResetPassword(ctx, codeHash(code, ""), hash, s.now())
 	if errors.Is(err, store.ErrNotFound) {

@@ -34,9 +34,9 @@ func (s *Service) SignUp(ctx context.Context, email, password, name, from string
 	if err := s.slow(ctx, limit{key("sign-up", from), signUpsPerAddress}, limit{key("mail", address), mailsPerAccount}); err != nil {
 		return SignedIn{}, err
 	}
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.hash(ctx, password)
 	if err != nil {
-		return SignedIn{}, busy(err)
+		return SignedIn{}, err
 	}
 	if s.Mail == nil {
 		c, err := s.Store.AddCustomer(ctx, store.Customer{ID: tenancy.NewID(), Name: name, Email: address, Source: "HOMEPAGE",

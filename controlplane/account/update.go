@@ -20,15 +20,15 @@ func (s *Service) UpdatePassword(ctx context.Context, c Caller, old, password, f
 	if c.PasswordHash != "" || old != "" {
 		ok, err := s.verify(ctx, c.PasswordHash, old)
 		if err != nil {
-			return store.Customer{}, busy(err)
+			return store.Customer{}, err
 		}
 		if !ok {
 			return store.Customer{}, problem.New(problem.CodeWrongPassword, "The password is wrong")
 		}
 	}
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.hash(ctx, password)
 	if err != nil {
-		return store.Customer{}, busy(err)
+		return store.Customer{}, err
 	}
 	return s.Store.SetPassword(ctx, c.ID, hash, c.Session, s.now())
 }

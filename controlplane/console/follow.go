@@ -11,7 +11,7 @@ import (
 // a relation. What a draft says of relations is connect, disconnect or * for both.
 func isAbout(operation, target string, relation bool) bool {
 	name, verb, _ := strings.Cut(operation, ".")
-	return strings.EqualFold(name, target) && relation != slices.Contains(verbs, verb)
+	return strings.EqualFold(name, target) && relation != slices.Contains(definition.TypeVerbs, verb)
 }
 
 // retarget lets permissions and functions follow a type or relation to its new name.

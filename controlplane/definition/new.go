@@ -46,7 +46,7 @@ func Legacy(sdl string) *Definition {
 	d := &Definition{TypesPath: emptyTypesPath, SDL: strings.TrimLeft(sdl, "\n")}
 	if parsed, _ = datamodel.Parse(sdl); parsed != nil {
 		for _, t := range parsed.Model.Types {
-			for _, verb := range []string{"read", "create", "update", "delete"} {
+			for _, verb := range TypeVerbs {
 				d.Permissions = append(d.Permissions, Permission{Operation: t.Name + "." + verb})
 			}
 		}

@@ -23,6 +23,9 @@ type Permission struct {
 	RuleName    string `json:"ruleName,omitempty"` // what the query is called there
 }
 
+// TypeVerbs are what permissions of a type are about.
+var TypeVerbs = []string{"read", "create", "update", "delete"}
+
 // Wildcard says that the permission opens everything to everyone.
 func (p Permission) Wildcard() bool { return p.Operation == "*" }
 
@@ -78,7 +81,7 @@ func (d *Definition) AllRules(m *datamodel.DataModel) []Rule {
 		t, r := c.typ(target), c.relation(target)
 		switch {
 		case t != nil && verb == "*":
-			for _, v := range []string{"read", "create", "update", "delete"} {
+			for _, v := range TypeVerbs {
 				rules = append(rules, Rule{t.Name, v, p})
 			}
 		case r != nil && (verb == "*" || strings.HasSuffix(verb, "connect")):

@@ -2,7 +2,9 @@ package definition
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"icehouse/controlplane/problem"
 )
@@ -137,6 +139,11 @@ func flatten(v value) []value {
 	return out
 }
 
+// IsRootTokenName says that a text can name a root token.
+func IsRootTokenName(text string) bool {
+	return text != "" && len(text) <= 1000 && !strings.ContainsRune(text, 0) && utf8.ValidString(text)
+}
+
 func (r *reader) rootTokens(v value) {
 	if v.kind == isNull {
 		return
@@ -146,14 +153,15 @@ func (r *reader) rootTokens(v value) {
 	}
 	seen := map[string]bool{}
 	for i, item := range v.items {
-		if !r.want(item, "rootTokens["+itoa(i)+"]", isString) {
+		if !r.want(item, "rootTokens["+strconv.Itoa(i)+"]", isString) {
 			continue
 		}
 		switch {
-		case item.text == "" || len(item.text) > 1000 || strings.Contains(item.text, "\x00"):
+		case !IsRootTokenName(item.text):
 			r.invalid(item.line, item.column, "the name of a root token has 1 to 1000 bytes, none of them NUL")
 		case seen[item.text]:
-			r.problems.add(problem.CodeRootTokenNameTaken, "There is already a RootToken with the name `%s`.", item.text)
+			taken := problem.RootTokenTaken(item.text)
+			r.problems.add(taken.Code, "%s", taken.Message)
 		default:
 			seen[item.text] = true
 			r.def.RootTokens = append(r.def.RootTokens, item.text)

@@ -3,6 +3,7 @@ package definition
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"icehouse/controlplane/problem"
@@ -18,7 +19,7 @@ func (r *reader) permissions(v value) {
 		return
 	}
 	for i, item := range v.items {
-		where := "permissions[" + itoa(i) + "]"
+		where := "permissions[" + strconv.Itoa(i) + "]"
 		if r.want(item, where, isMap) {
 			r.permission(item, where)
 		}

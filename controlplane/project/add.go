@@ -24,8 +24,8 @@ type New struct {
 	ejected bool
 }
 
-// DefaultRegion is where projects are when nobody says otherwise.
-const DefaultRegion = "EU_WEST_1"
+// defaultRegion is where projects are when nobody says otherwise.
+const defaultRegion = "EU_WEST_1"
 
 // Add makes a project and publishes its first release. A definition that can't
 // be deployed makes no project: 2040.
@@ -71,7 +71,7 @@ func (s *Service) add(ctx context.Context, customer store.Customer, n New, def *
 		return store.Project{}, nil, problem.AliasInvalid(n.Alias)
 	}
 	if n.Region == "" {
-		n.Region = DefaultRegion
+		n.Region = defaultRegion
 	}
 	where, err := placement.LeastFull(ctx, s.Store, n.Region, "")
 	if errors.Is(err, placement.ErrFull) {

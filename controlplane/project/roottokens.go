@@ -6,13 +6,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"icehouse/controlplane/definition"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 )
 
 // AddRootToken makes a permanent token for a project.
 func (s *Service) AddRootToken(ctx context.Context, customer store.Customer, p store.Project, name string) (store.RootToken, error) {
-	if name == "" || len(name) > 1000 || strings.ContainsRune(name, 0) || !utf8.ValidString(name) {
+	if !definition.IsRootTokenName(name) {
 		return store.RootToken{}, &problem.Error{Message: "The name of a root token has 1 to 1000 bytes, none of them NUL."}
 	}
 	token, err := s.Accounts.NewRootToken(p.ID, name, customer.ID)

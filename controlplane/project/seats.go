@@ -27,7 +27,7 @@ func (s *Service) Invite(ctx context.Context, by store.Customer, p store.Project
 	m, err := s.Accounts.Invite(ctx, by, p, address)
 	switch {
 	case errors.Is(err, store.ErrNameTaken):
-		return store.Member{}, problem.New(problem.CodeMemberHasName, "'%s' has a project with the name '%s' already", address, p.Name)
+		return store.Member{}, hasName(address, p)
 	case errors.Is(err, store.ErrNotFound):
 		return store.Member{}, problem.NoService(string(p.ID))
 	}
@@ -78,7 +78,11 @@ func (s *Service) Transfer(ctx context.Context, customer store.Customer, p store
 	case errors.Is(err, store.ErrNotFound):
 		return problem.New(problem.CodeNotJoined, "'%s' has not joined the project", email)
 	case errors.Is(err, store.ErrNameTaken):
-		return problem.New(problem.CodeMemberHasName, "'%s' has a project with the name '%s' already", address, p.Name)
+		return hasName(address, p)
 	}
 	return err
+}
+
+func hasName(address string, p store.Project) error {
+	return problem.New(problem.CodeMemberHasName, "'%s' has a project with the name '%s' already", address, p.Name)
 }
