@@ -21,7 +21,6 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"icehouse/controlplane"
 	"icehouse/controlplane/managementapi"
 	"icehouse/dataplane"
 	"icehouse/dataplane/connector/database"
@@ -80,7 +79,7 @@ func newConsoleOn(t *testing.T, db *database.DB) *console {
 	projects := directory.New(c.cp.Registry(), directory.Options{TTL: time.Nanosecond})
 	t.Cleanup(projects.Close)
 	plane = dataplane.New(dataplane.Config{
-		Directory: projects, Releases: c.cp.Registry(), Database: controlplane.OneDatabase(db),
+		Directory: projects, Releases: c.cp.Registry(), Database: oneDatabase(db),
 		Tokens: c.cp.Tokens(), Grants: c.cp.Grants(), Log: slog.New(slog.DiscardHandler), Timeout: time.Minute,
 	})
 	c.nodes = plane.Handler()

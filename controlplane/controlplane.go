@@ -87,23 +87,15 @@ const passwordWait = 10 * time.Second
 // shorter than a request may take, so that the one who waits gets an answer.
 const deployWait = time.Minute
 
-// OneDatabase is Config.Databases for an installation with one database.
-func OneDatabase(db *database.DB) func(tenancy.Placement) (*database.DB, error) {
-	return func(p tenancy.Placement) (*database.DB, error) {
-		if p != tenancy.DefaultPlacement {
-			return nil, fmt.Errorf("there is no placement %q", p)
-		}
-		return db, nil
-	}
-}
-
 // NewPlacements lets an operator say where projects are, from a process of its own. Of
 // the configuration it takes Store, Databases, OnRelease, Logger and Clock.
 func NewPlacements(c Config) *placement.Service {
 	registry := schemaregistry.New(c.Store, c.OnRelease)
-	return &placement.Service{Store: c.Store, Now: c.Clock, Runner: &migrationrun.Runner{
-		Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Changed: registry.Changed, Logger: c.Logger, Wait: deployWait,
-	}}
+	return &placement.Service{Store: c.Store, Now: c.Clock, Runner: c.runner(registry)}
+}
+
+func (c Config) runner(r *schemaregistry.Registry) *migrationrun.Runner {
+	return &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: r.Publish, Changed: r.Changed, Logger: c.Logger, Wait: deployWait}
 }
 
 // New wires the room. Close it when nobody is served any more.
@@ -133,13 +125,13 @@ func New(c Config) (*ControlPlane, error) {
 		Passwords: password.New(runtime.GOMAXPROCS(0), passwordWait), Links: c.MailLinks, SignUpClosed: c.SignUpClosed,
 	}
 	registry := schemaregistry.New(c.Store, c.OnRelease)
-	runner := &migrationrun.Runner{Store: c.Store, Databases: c.Databases, Publish: registry.Publish, Changed: registry.Changed, Logger: c.Logger, Wait: deployWait}
+	runner := c.runner(registry)
 	deployer := &deployment.Deployer{
-		Store: c.Store, Databases: c.Databases, Runner: runner, RootToken: accounts.NewRootToken,
+		Store: c.Store, Runner: runner, RootToken: accounts.NewRootToken,
 		Bundle: functions.Bundle, Logger: c.Logger, Now: c.Clock,
 	}
 	projects := &project.Service{
-		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner, Databases: c.Databases,
+		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner,
 		RemoveFiles: functions.Remove, CopyNodes: c.CopyNodes, Logger: c.Logger, Now: c.Clock,
 	}
 	system, err := managementapi.New(managementapi.Config{

@@ -111,7 +111,7 @@ func houseOn(t *testing.T, db *database.DB, change func(*controlplane.Config)) *
 	t.Cleanup(h.server.Close)
 	h.client = h.server.Client()
 	c := controlplane.Config{
-		Store: s, Databases: controlplane.OneDatabase(db), JWTSecret: secret, MasterToken: master,
+		Store: s, Databases: oneDatabase(db), JWTSecret: secret, MasterToken: master,
 		FunctionsURL: h.server.URL, DataDir: t.TempDir(), UploadLimit: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil)), Clock: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
 		OnRelease: func(p tenancy.ProjectID) {
@@ -754,5 +754,15 @@ func TestSystemTimeout(t *testing.T) {
 	}
 	if status, out = h.post("", query(`{ viewer { id } }`, nil)); status != http.StatusOK {
 		t.Errorf("%d %v", status, out)
+	}
+}
+
+// oneDatabase is Config.Databases for an installation with one database.
+func oneDatabase(db *database.DB) func(tenancy.Placement) (*database.DB, error) {
+	return func(p tenancy.Placement) (*database.DB, error) {
+		if p != tenancy.DefaultPlacement {
+			return nil, fmt.Errorf("there is no placement %q", p)
+		}
+		return db, nil
 	}
 }

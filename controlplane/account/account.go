@@ -26,13 +26,6 @@ import (
 	"icehouse/tenancy/token"
 )
 
-// Passwords makes and checks hashes. A *password.Hasher is one.
-type Passwords interface {
-	Hash(ctx context.Context, password string) (string, error)
-	// Verify takes as long without a hash as with one, and says no.
-	Verify(ctx context.Context, hash, password string) (bool, error)
-}
-
 // Service answers for accounts.
 type Service struct {
 	Store  store.Store
@@ -54,6 +47,8 @@ type Service struct {
 	checking sync.Mutex // held while a master token is checked
 }
 
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
 // Authenticate logs the first customer in, for the one who knows the master
 // token. The first call makes that customer.
 func (s *Service) Authenticate(ctx context.Context, secret, from string) (store.Customer, string, error) {
@@ -72,45 +67,10 @@ func (s *Service) Authenticate(ctx context.Context, secret, from string) (store.
 
 // First is the installation's first customer, made when there is none.
 func (s *Service) First(ctx context.Context) (store.Customer, error) {
-	now := s.Now().UTC().Truncate(time.Millisecond)
+	now := s.now()
 	return s.Store.EnsureCustomer(ctx, store.Customer{
 		ID: tenancy.NewID(), Name: "Icehouse", Email: "admin@localhost", Source: "DOCS", CreatedAt: now, UpdatedAt: now,
 	})
-}
-
-// Caller is who holds a platform token; 2001 when it is none, or was taken back.
-func (s *Service) Caller(ctx context.Context, bearer string) (Caller, error) {
-	claims, ok := s.Tokens.Read(bearer, "")
-	if !ok || !claims.IsPlatform() {
-		return Caller{}, problem.NoSession()
-	}
-	if ok, err := s.counts(ctx, authn.Account{Customer: claims.ClientID, Session: claims.Session}); err != nil || !ok {
-		return Caller{}, errors.Join(err, noSession(err == nil))
-	}
-	customer, err := s.Store.Customer(ctx, claims.ClientID)
-	if errors.Is(err, store.ErrNotFound) {
-		return Caller{}, problem.NoSession()
-	}
-	return Caller{customer, claims.Session, claims.Scopes}, err
-}
-
-func noSession(yes bool) error {
-	if yes {
-		return problem.NoSession()
-	}
-	return nil
-}
-
-// counts says whether the session of a token, if it has one, was not taken back.
-func (s *Service) counts(ctx context.Context, a authn.Account) (bool, error) {
-	if a.Session == "" {
-		return true, nil
-	}
-	session, err := s.Store.Session(ctx, a.Session)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && session.Customer == a.Customer && !over(session, s.Now()), err
 }
 
 // Seat is a customer's place in a project; false when they have none that counts.
@@ -148,30 +108,5 @@ func (s *Service) RootTokens(ctx context.Context, project tenancy.ProjectID) ([]
 func (s *Service) NewRootToken(project tenancy.ProjectID, name, customer string) (store.RootToken, error) {
 	id := tenancy.NewID()
 	text, err := s.Tokens.Root(project, id, customer)
-	return store.RootToken{ID: id, Project: project, Name: name, Token: text, CreatedAt: s.Now().UTC().Truncate(time.Millisecond)}, err
-}
-
-// Limits of node tokens (platform §4.5).
-const (
-	defaultNodeToken = 30 * 24 * time.Hour
-	longestNodeToken = 100 * 365 * 24 * time.Hour
-)
-
-// NodeToken signs a token for a node, for the one who holds a root token, a
-// temporary root token or the platform token of a collaborator; 4028 otherwise.
-// asked is how the caller named the project.
-func (s *Service) NodeToken(ctx context.Context, project tenancy.ProjectID, asked, rootToken, node, model string, lifetime *time.Duration) (string, error) {
-	judge := authn.Authenticator{Keys: s.Tokens, Grants: s}
-	who, err := judge.Requester(ctx, project, rootToken)
-	if err != nil {
-		return "", err
-	}
-	if !who.Admin {
-		return "", problem.PATInvalid(asked)
-	}
-	lasts := defaultNodeToken
-	if lifetime != nil {
-		lasts = min(*lifetime, longestNodeToken)
-	}
-	return s.Tokens.Node(project, node, model, lasts)
+	return store.RootToken{ID: id, Project: project, Name: name, Token: text, CreatedAt: s.now()}, err
 }

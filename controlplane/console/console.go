@@ -69,7 +69,7 @@ func (s *Service) edit(ctx context.Context, customer store.Customer, idOrAlias s
 		return store.Project{}, err
 	}
 	if len(result.Errors) > 0 {
-		return store.Project{}, asError(result.Errors)
+		return store.Project{}, result.Errors.FirstErr()
 	}
 	p, err = s.Projects.Get(ctx, customer, string(p.ID))
 	p.Release = result.Release // whatever others have deployed since
@@ -105,16 +105,6 @@ func (s onlyOn) Project(ctx context.Context, idOrAlias string) (store.Project, e
 		return store.Project{}, errMoved
 	}
 	return p, err
-}
-
-// asError is the first problem that has a number, else the first.
-func asError(all definition.Problems) error {
-	for _, p := range all {
-		if p.Code != 0 {
-			return problem.New(p.Code, "%s", p.Description)
-		}
-	}
-	return problem.Definition(all.Error())
 }
 
 func ejected(p store.Project) error {

@@ -127,13 +127,10 @@ func (d *Draft) explicit() {
 	}
 }
 
-// verbs are those of types.
-var verbs = []string{"read", "create", "update", "delete"}
-
 // openType lets everyone do everything with the nodes of a type, as the console did
 // with new ones (platform §1.9).
 func (d *Draft) openType(t *Type) {
-	for _, verb := range verbs {
+	for _, verb := range definition.TypeVerbs {
 		d.Permissions = append(d.Permissions, definition.Permission{
 			ID: elements.NewID(d.Before.Project.ID, elements.ModelPermission), Operation: t.Name + "." + verb,
 		})

@@ -47,7 +47,7 @@ func (d *Draft) AddField(t *Type, c FieldChange) (End, error) {
 func (d *Draft) UpdateField(e End, c FieldChange) error {
 	t, f := e.Type, e.Field
 	if f.system || elements.IsSystemField(t.Name, f.Name) {
-		return problem.New(4016, "The field '%s' of the model '%s' is a system field and cannot be changed.", f.Name, t.Name)
+		return problem.New(problem.CodeSystemFieldChanged, "The field '%s' of the model '%s' is a system field and cannot be changed.", f.Name, t.Name)
 	}
 	keep(&f.id, func() string { return d.fieldID(e) })
 	if f.Relation != nil {
@@ -59,7 +59,7 @@ func (d *Draft) UpdateField(e End, c FieldChange) error {
 func (d *Draft) changeEnd(e End, c FieldChange) error {
 	f := e.Field
 	if c.Type != nil && *c.Type != elements.RelationType || c.EnumID != nil || c.Default != nil || c.Migration != nil || c.Unique != nil && *c.Unique {
-		return problem.New(4020, "The field '%s' belongs to a relation: it has no value of its own.", f.Name)
+		return problem.New(problem.CodeNoScalar, "The field '%s' belongs to a relation: it has no value of its own.", f.Name)
 	}
 	d.describe(e, c)
 	set(&f.List, c.List)
@@ -115,7 +115,7 @@ func (d *Draft) change(e End, c FieldChange) error {
 func (t *Type) checkField(f *Field) error {
 	for _, other := range t.Fields {
 		if other != f && other.Name == f.Name {
-			return problem.New(2009, "A field with the name '%s' already exists", f.Name)
+			return problem.New(problem.CodeFieldNameTaken, "A field with the name '%s' already exists", f.Name)
 		}
 	}
 	return checkName(f.Name)
@@ -138,7 +138,7 @@ func (d *Draft) typeName(c FieldChange) (string, error) {
 	}
 	switch {
 	case word == elements.EnumType && c.EnumID == nil:
-		return "", problem.New(2045, "A field of the type Enum needs the enumId of an enum.")
+		return "", problem.New(problem.CodeEnumMissing, "A field of the type Enum needs the enumId of an enum.")
 	case word == elements.EnumType:
 		e, err := d.Enum(*c.EnumID)
 		if err != nil {
@@ -150,9 +150,9 @@ func (d *Draft) typeName(c FieldChange) (string, error) {
 	case slices.Contains(scalars, word):
 		return word, nil
 	case word == elements.RelationType:
-		return "", problem.New(4020, "A relation is no scalar: use addRelation.")
+		return "", problem.New(problem.CodeNoScalar, "A relation is no scalar: use addRelation.")
 	}
-	return "", problem.New(4020, "'%s' is not a scalar type. The types are %s, %s and %s.", word, strings.Join(scalars, ", "), elements.IDType, elements.EnumType)
+	return "", problem.New(problem.CodeNoScalar, "'%s' is not a scalar type. The types are %s, %s and %s.", word, strings.Join(scalars, ", "), elements.IDType, elements.EnumType)
 }
 
 // RemoveField removes a scalar or enum field.
@@ -160,9 +160,9 @@ func (d *Draft) RemoveField(e End) error {
 	t, f := e.Type, e.Field
 	switch {
 	case f.system || elements.IsSystemField(t.Name, f.Name):
-		return problem.New(4017, "The field '%s' of the model '%s' is a system field and cannot be removed.", f.Name, t.Name)
+		return problem.New(problem.CodeSystemFieldRemoved, "The field '%s' of the model '%s' is a system field and cannot be removed.", f.Name, t.Name)
 	case f.Relation != nil:
-		return problem.New(4025, "The field '%s' belongs to the relation '%s' and cannot be removed alone.", f.Name, f.Relation.Name)
+		return problem.New(problem.CodeRelationFieldRemoved, "The field '%s' belongs to the relation '%s' and cannot be removed alone.", f.Name, f.Relation.Name)
 	}
 	d.dropField(e)
 	return nil

@@ -98,11 +98,7 @@ func refused(p *store.Project, why string) *Migration {
 func (d *Draft) migrate(text string) (*definition.Definition, definition.Problems) {
 	parsed, diagnostics := datamodel.Parse(text)
 	if len(diagnostics) > 0 {
-		problems := make(definition.Problems, len(diagnostics))
-		for i, one := range diagnostics {
-			problems[i] = definition.Problem{Type: one.Type, Field: one.Field, Code: one.Code, Description: one.Description}
-		}
-		return nil, problems
+		return nil, definition.SchemaProblems(diagnostics)
 	}
 	old := d.Before.Model
 	parsed.Model.KeepSides(old, parsed.Hints)

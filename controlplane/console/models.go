@@ -41,7 +41,7 @@ func systemFields() []*Field {
 // for the deploy to say.
 func checkName(name string) error {
 	if !sdlName.MatchString(name) {
-		return problem.New(2008, "'%s' is not a valid name.", name)
+		return problem.New(problem.CodeInvalidName, "'%s' is not a valid name.", name)
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ var sdlName = regexp.MustCompile(`^[_a-zA-Z][_a-zA-Z0-9]*$`)
 func (d *Draft) checkType(t *Type) error {
 	for _, other := range d.Types {
 		if other != t && other.Name == t.Name {
-			return problem.New(2002, "A model with the name '%s' already exists in your project", t.Name)
+			return problem.New(problem.CodeModelNameTaken, "A model with the name '%s' already exists in your project", t.Name)
 		}
 	}
 	return checkName(t.Name)
@@ -67,7 +67,7 @@ func (d *Draft) UpdateType(t *Type, name, description *string) error {
 		return nil
 	}
 	if elements.IsSystemType(t.Name) {
-		return problem.New(2050, "The system model '%s' cannot be renamed.", t.Name)
+		return problem.New(problem.CodeSystemModelRenamed, "The system model '%s' cannot be renamed.", t.Name)
 	}
 	keep(&t.id, func() string { return d.Before.TypeID(d.Before.Model.Type(t.was)) })
 	d.retarget(t.Name, *name, false)
@@ -86,7 +86,7 @@ func (d *Draft) UpdateType(t *Type, name, description *string) error {
 // fields are those of other types that go with it.
 func (d *Draft) RemoveType(t *Type) (fields []string, err error) {
 	if elements.IsSystemType(t.Name) {
-		return nil, problem.New(4018, "The system model '%s' cannot be removed.", t.Name)
+		return nil, problem.New(problem.CodeSystemModelRemoved, "The system model '%s' cannot be removed.", t.Name)
 	}
 	for _, r := range slices.Clone(d.Relations) {
 		for i, e := range r.ends {
@@ -107,73 +107,6 @@ func (d *Draft) RemoveType(t *Type) (fields []string, err error) {
 
 func (d *Draft) fieldID(e End) string {
 	return d.Before.FieldID(d.Before.Model.Type(e.Type.was).Field(e.Field.was))
-}
-
-// Enum finds an enum by its id; 4037.
-func (d *Draft) Enum(id string) (*Enum, error) {
-	if e := d.Before.Enum(id); e != nil {
-		for _, one := range d.Enums {
-			if one.was == e.Name {
-				return one, nil
-			}
-		}
-	}
-	return nil, problem.NoEnum(id)
-}
-
-// AddEnum adds an enum.
-func (d *Draft) AddEnum(name string, values []string) (*Enum, error) {
-	e := &Enum{Name: name, Values: values}
-	d.Enums = append(d.Enums, e)
-	return e, d.checkEnum(e)
-}
-
-var enumValue = regexp.MustCompile(`^[A-Z][_a-zA-Z0-9]*$`)
-
-func (d *Draft) checkEnum(e *Enum) error {
-	if len(e.Values) == 0 {
-		return problem.New(2010, "The enum '%s' needs at least one value.", e.Name)
-	}
-	for _, v := range e.Values {
-		if !enumValue.MatchString(v) {
-			return problem.New(2008, "'%s' is not a valid value of an enum.", v)
-		}
-	}
-	return checkName(e.Name)
-}
-
-// UpdateEnum renames an enum, or gives it other values. Fields that have a value
-// that goes get the migration value.
-func (d *Draft) UpdateEnum(e *Enum, name *string, values []string, migration *string) error {
-	keep(&e.id, func() string { return d.Before.EnumID(d.Before.Model.Enum(e.was)) })
-	if name != nil {
-		for _, t := range d.Types {
-			for _, f := range t.Fields {
-				if f.Relation == nil && f.Of == e.Name {
-					f.Of = *name
-				}
-			}
-		}
-		e.Name = *name
-	}
-	if values != nil {
-		e.Values = values
-	}
-	e.Migration = migration
-	return d.checkEnum(e)
-}
-
-// RemoveEnum removes an enum that no field has; 2044.
-func (d *Draft) RemoveEnum(e *Enum) error {
-	for _, t := range d.Types {
-		for _, f := range t.Fields {
-			if f.Relation == nil && f.Of == e.Name {
-				return problem.New(2044, "The enum '%s' is used by the field '%s' of the model '%s'.", e.Name, f.Name, t.Name)
-			}
-		}
-	}
-	d.Enums = slices.DeleteFunc(d.Enums, func(one *Enum) bool { return one == e })
-	return nil
 }
 
 // Reset removes all types but those of the system, with their fields, and all enums

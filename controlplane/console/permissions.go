@@ -116,7 +116,7 @@ func (d *Draft) changePermission(p *definition.Permission, kind elements.Kind, c
 		case disconnect:
 			verb = "disconnect"
 		default:
-			return problem.New(2066, "A permission of a relation allows to connect, to disconnect or both.")
+			return problem.New(problem.CodePermission, "A permission of a relation allows to connect, to disconnect or both.")
 		}
 	}
 	p.Operation = target + "." + verb
@@ -147,7 +147,7 @@ func (d *Draft) changeFields(p *definition.Permission, target string, c Permissi
 			return err
 		}
 		if e.Type.Name != target {
-			return problem.New(4014, "Field with the name '%s' does not exist on the model '%s'", e.Field.Name, target)
+			return problem.New(problem.CodeFieldNotInModel, "Field with the name '%s' does not exist on the model '%s'", e.Field.Name, target)
 		}
 		p.Fields = append(p.Fields, e.Field.Name)
 	}
@@ -162,7 +162,7 @@ func (d *Draft) changeRule(p *definition.Permission, c PermissionChange) error {
 	set(&rule, c.Rule)
 	switch rule {
 	case "WEBHOOK":
-		return problem.New(2066, "Permissions that ask a webhook are not part of this version of Icehouse. Use a permission query.")
+		return problem.New(problem.CodePermission, "Permissions that ask a webhook are not part of this version of Icehouse. Use a permission query.")
 	case "NONE":
 		p.Query, p.QueryName, p.QueryPath, p.RuleName = "", "", "", ""
 		return nil
@@ -172,7 +172,7 @@ func (d *Draft) changeRule(p *definition.Permission, c PermissionChange) error {
 		p.Query, p.QueryName, p.QueryPath = *c.Query, "", ""
 	}
 	if strings.TrimSpace(p.Query) == "" {
-		return problem.New(2058, "The permission query is invalid: it is empty.")
+		return problem.New(problem.CodePermissionQuery, "The permission query is invalid: it is empty.")
 	}
 	return d.checkQuery(p)
 }
@@ -181,7 +181,7 @@ func (d *Draft) changeRule(p *definition.Permission, c PermissionChange) error {
 // change has no queries yet.
 func (d *Draft) checkQuery(p *definition.Permission) error {
 	if why := p.QueryProblem(); why != "" {
-		return problem.New(2058, "The permission query is invalid: %s", why)
+		return problem.New(problem.CodePermissionQuery, "The permission query is invalid: %s", why)
 	}
 	schema, err := d.Before.Release.Compile()
 	if err != nil {
@@ -190,7 +190,7 @@ func (d *Draft) checkQuery(p *definition.Permission) error {
 	target, verb := p.Split()
 	for _, verb := range (definition.Rule{Verb: verb}).Verbs() {
 		if _, never := schema.ReadPermissionQuery(target, compiledschema.Verb(verb), p.Query, p.QueryName); len(never) > 0 {
-			return problem.New(2058, "The permission query is invalid: %s", never[0].Message)
+			return problem.New(problem.CodePermissionQuery, "The permission query is invalid: %s", never[0].Message)
 		}
 	}
 	return nil

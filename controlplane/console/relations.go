@@ -55,7 +55,7 @@ func (d *Draft) connect(r *Relation, c RelationChange) error {
 	}
 	one := types[0] == types[1] && *c.Fields[0] == *c.Fields[1]
 	if one && (is(c.List[0]) != is(c.List[1]) || is(c.Required[0]) != is(c.Required[1])) {
-		return problem.New(2016, "A self relation with one field has one cardinality.")
+		return problem.New(problem.CodeSelfRelation, "A self relation with one field has one cardinality.")
 	}
 	for i, t := range types {
 		if i == 1 && one {
@@ -76,7 +76,7 @@ func is(b *bool) bool { return b != nil && *b }
 func (d *Draft) checkRelation(r *Relation) error {
 	for _, e := range r.ends {
 		if e.Field.List && e.Field.Required {
-			return problem.New(2043, "The field '%s' is a list and cannot be required.", e.Field.Name)
+			return problem.New(problem.CodeListRequired, "The field '%s' is a list and cannot be required.", e.Field.Name)
 		}
 		if err := e.Type.checkField(e.Field); err != nil {
 			return err
@@ -84,7 +84,7 @@ func (d *Draft) checkRelation(r *Relation) error {
 	}
 	for _, other := range d.Relations {
 		if other != r && other.Name == r.Name {
-			return problem.New(2020, "A relation with that name already exists: %s.", r.Name)
+			return problem.New(problem.CodeRelationNameTaken, "A relation with that name already exists: %s.", r.Name)
 		}
 	}
 	return checkName(r.Name)
@@ -141,7 +141,7 @@ func (d *Draft) move(r *Relation, c RelationChange) error {
 		return err
 	}
 	if connected {
-		return problem.New(2014, "The relation '%s' connects nodes. Its models cannot be changed.", r.Name)
+		return problem.New(problem.CodeRelationHasEdges, "The relation '%s' connects nodes. Its models cannot be changed.", r.Name)
 	}
 	for i, e := range r.ends {
 		id := d.Before.TypeID(d.Before.Model.Type(e.Type.was))

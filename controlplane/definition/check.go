@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"icehouse/controlplane/problem"
 	"icehouse/dataplane/datamodel"
 )
 
@@ -34,24 +34,24 @@ func (c *checker) functions(all []Function) {
 	schemas := map[string]string{}
 	for _, f := range all {
 		if folded := strings.ToLower(f.Name); names[folded] {
-			c.problems.add(2054, "A function with the name '%s' already exists", f.Name)
+			c.problems.add(problem.CodeFunctionNameTaken, "A function with the name '%s' already exists", f.Name)
 		} else {
 			names[folded] = true
 		}
 		if f.Webhook != nil && !isWebURL(f.Webhook.URL) {
-			c.problems.add(2056, "The function '%s' has the invalid URL %s", f.Name, quote(f.Webhook.URL))
+			c.problems.add(problem.CodeFunctionURL, "The function '%s' has the invalid URL %s", f.Name, quote(f.Webhook.URL))
 		}
 		switch f.Kind {
 		case OperationBefore, PreWrite, OperationAfter:
 			c.hook(f, hooks)
 		case Subscription:
-			if problem := c.subscription(f.Query); problem != "" {
-				c.problems.add(2048, "The subscription query of the function '%s' is invalid: %s", f.Name, problem)
+			if why := c.subscription(f.Query); why != "" {
+				c.problems.add(problem.CodeSubscriptionQuery, "The subscription query of the function '%s' is invalid: %s", f.Name, why)
 			}
 		case Resolver:
 			key := path.Clean(f.SchemaPath)
 			if other, twice := schemas[key]; twice {
-				c.problems.add(2064, "The schema file %s of the function '%s' is already used by the function '%s'", quote(f.SchemaPath), f.Name, other)
+				c.problems.add(problem.CodeSchemaFileTwice, "The schema file %s of the function '%s' is already used by the function '%s'", quote(f.SchemaPath), f.Name, other)
 			}
 			schemas[key] = f.Name
 		}
@@ -67,7 +67,7 @@ func isWebURL(text string) bool {
 func (c *checker) hook(f Function, taken map[string]string) {
 	target, verb, ok := strings.Cut(f.Operation, ".")
 	if !ok || verb != "create" && verb != "update" && verb != "delete" {
-		c.problems.add(4047, "The operation %s of the %s function '%s' is invalid; it is a type with create, update or delete, as in Post.create", quote(f.Operation), f.Kind, f.Name)
+		c.problems.add(problem.CodeHookOperation, "The operation %s of the %s function '%s' is invalid; it is a type with create, update or delete, as in Post.create", quote(f.Operation), f.Kind, f.Name)
 		return
 	}
 	t := c.typ(target)
@@ -77,7 +77,7 @@ func (c *checker) hook(f Function, taken map[string]string) {
 	}
 	key := fmt.Sprintf("%s %s.%s", f.Kind, t.Name, verb)
 	if other, twice := taken[key]; twice {
-		c.problems.add(2055, "The function '%s' is a second %s function for %s.%s; the first is '%s'", f.Name, f.Kind, t.Name, verb, other)
+		c.problems.add(problem.CodeSecondHook, "The function '%s' is a second %s function for %s.%s; the first is '%s'", f.Name, f.Kind, t.Name, verb, other)
 		return
 	}
 	taken[key] = f.Name
@@ -137,22 +137,22 @@ func (c *checker) permission(p Permission) {
 	switch verb {
 	case "connect", "disconnect":
 		if r == nil && t != nil {
-			c.problems.add(2066, "'%s' is a wrong operation for a model permission: a type has create, read, update, delete and *", p.Operation)
+			c.problems.add(problem.CodePermission, "'%s' is a wrong operation for a model permission: a type has create, read, update, delete and *", p.Operation)
 			return
 		}
 		t = nil
 	case "create", "read", "update", "delete":
 		if t == nil && r != nil {
-			c.problems.add(2066, "'%s' is a wrong operation for a relation permission: a relation has connect, disconnect and *", p.Operation)
+			c.problems.add(problem.CodePermission, "'%s' is a wrong operation for a relation permission: a relation has connect, disconnect and *", p.Operation)
 			return
 		}
 		r = nil
 	case "list":
-		c.problems.add(2066, "'%s' is a wrong operation for a model permission: use %s.read", p.Operation, target)
+		c.problems.add(problem.CodePermission, "'%s' is a wrong operation for a model permission: use %s.read", p.Operation, target)
 		return
 	}
 	if t == nil && r == nil {
-		c.problems.add(2066, "Did not find the type or relation you provided a permission for: '%s'", p.Operation)
+		c.problems.add(problem.CodePermission, "Did not find the type or relation you provided a permission for: '%s'", p.Operation)
 		return
 	}
 	if t == nil {
@@ -160,55 +160,7 @@ func (c *checker) permission(p Permission) {
 	}
 	for _, name := range p.Fields {
 		if t.Field(name) == nil {
-			c.problems.add(4014, "Field with the name '%s' does not exist on the model '%s'", name, t.Name)
+			c.problems.add(problem.CodeFieldNotInModel, "Field with the name '%s' does not exist on the model '%s'", name, t.Name)
 		}
 	}
-}
-
-// Rule is one permission as it is stored: Model.* stands for four (LQ-7).
-type Rule struct {
-	Target string // type or relation as the model spells it
-	Verb   string // create, read, update, delete, connect, disconnect; * for both of a relation
-	Permission
-}
-
-// Verbs are what the rule is about: * of a relation is both.
-func (r Rule) Verbs() []string {
-	if r.Verb == "*" {
-		return []string{"connect", "disconnect"}
-	}
-	return []string{r.Verb}
-}
-
-// Name is Target.Verb.
-func (r Rule) Name() string { return r.Target + "." + r.Verb }
-
-// Rules are the permissions in the form in which they are stored and compared,
-// without the wildcard and what is disabled.
-func (d *Definition) Rules(m *datamodel.DataModel) []Rule {
-	return slices.DeleteFunc(d.AllRules(m), func(r Rule) bool { return r.Disabled })
-}
-
-// AllRules are Rules with what is disabled.
-func (d *Definition) AllRules(m *datamodel.DataModel) []Rule {
-	c := &checker{model: m}
-	var rules []Rule
-	for _, p := range d.Permissions {
-		if p.Wildcard() {
-			continue
-		}
-		target, verb := p.Split()
-		t, r := c.typ(target), c.relation(target)
-		switch {
-		case t != nil && verb == "*":
-			for _, v := range []string{"read", "create", "update", "delete"} {
-				rules = append(rules, Rule{t.Name, v, p})
-			}
-		case r != nil && (verb == "*" || strings.HasSuffix(verb, "connect")):
-			rules = append(rules, Rule{r.Name, verb, p})
-		case t != nil:
-			rules = append(rules, Rule{t.Name, verb, p})
-		}
-	}
-	return rules
 }

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -58,12 +61,12 @@ func ParseConfig(text string) (Config, Problems) {
 	files := 0
 	for _, m := range c.Modules {
 		files += len(m.Files) + len(m.External)
-		for _, name := range sortedKeys(m.Files) {
+		for _, name := range slices.Sorted(maps.Keys(m.Files)) {
 			if why := badPath(name); why != "" {
 				problems.invalid("the file %s can't be used: %s", quote(name), why)
 			}
 		}
-		for _, name := range sortedKeys(m.External) {
+		for _, name := range slices.Sorted(maps.Keys(m.External)) {
 			if why := badPath(name); why != "" {
 				problems.invalid("the external file %s can't be used: %s", quote(name), why)
 			}
@@ -82,7 +85,7 @@ func jsonProblem(text string, err error) string {
 	switch {
 	case errors.As(err, &syntax):
 		line := 1 + strings.Count(text[:min(int(syntax.Offset), len(text))], "\n")
-		return quote(strings.TrimPrefix(syntax.Error(), "json: ")) + " in line " + itoa(line)
+		return quote(strings.TrimPrefix(syntax.Error(), "json: ")) + " in line " + strconv.Itoa(line)
 	case errors.As(err, &typ):
 		where := ""
 		if typ.Field != "" {
@@ -126,7 +129,7 @@ func lookup[V any](files map[string]V, name string) (V, bool) {
 		return v, true
 	}
 	clean := path.Clean(name)
-	for _, key := range sortedKeys(files) {
+	for _, key := range slices.Sorted(maps.Keys(files)) {
 		if path.Clean(key) == clean {
 			return files[key], true
 		}

@@ -3,6 +3,7 @@ package definition
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -269,7 +270,7 @@ func indented(n int) string {
 func manyKeys(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString("k" + itoa(i) + ": v\n")
+		b.WriteString("k" + strconv.Itoa(i) + ": v\n")
 	}
 	return b.String()
 }

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strings"
+
+	"icehouse/controlplane/problem"
 )
 
 // Load reads an upload: it merges the modules into one definition (platform
@@ -46,7 +49,7 @@ func (c Config) Load() (*Definition, []string, Problems) {
 	if len(problems) > 0 {
 		return nil, nil, problems
 	}
-	for _, name := range sortedKeys(others) {
+	for _, name := range slices.Sorted(maps.Keys(others)) {
 		if _, ok := listed.path(name); !ok {
 			problems.invalid("the module %s is not listed under modules in %s", quote(name), fileName)
 		}
@@ -161,7 +164,7 @@ func (d *Definition) add(m Module, base string, external map[string]External) (w
 	for _, f := range part.Functions {
 		for _, other := range d.Functions {
 			if strings.EqualFold(other.Name, f.Name) {
-				problems.add(2054, "%s", at(fmt.Sprintf("A function with the name '%s' already exists in another module", f.Name)))
+				problems.add(problem.CodeFunctionNameTaken, "%s", at(fmt.Sprintf("A function with the name '%s' already exists in another module", f.Name)))
 			}
 		}
 		move(&f.SchemaPath)
@@ -176,18 +179,9 @@ func (d *Definition) add(m Module, base string, external map[string]External) (w
 		d.Permissions = append(d.Permissions, p)
 	}
 	for _, name := range part.RootTokens {
-		if !containsText(d.RootTokens, name) {
+		if !slices.Contains(d.RootTokens, name) {
 			d.RootTokens = append(d.RootTokens, name)
 		}
 	}
 	return warnings, problems
-}
-
-func containsText(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
 }

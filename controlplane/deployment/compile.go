@@ -9,6 +9,7 @@ import (
 
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment/migrationplan"
+	"icehouse/controlplane/problem"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/relational"
 )
@@ -104,14 +105,14 @@ func resolvers(next migrationplan.State, layout *relational.Layout) (compiledsch
 
 // resolverProblem gives what compiledschema refuses its number (platform §2.9).
 func resolverProblem(err error) definition.Problem {
-	p := definition.Problem{Type: definition.Global, Code: 2053, Description: err.Error()}
+	p := definition.Problem{Type: definition.Global, Code: problem.CodeResolverSchema, Description: err.Error()}
 	var conflict *compiledschema.Conflict
 	if errors.As(err, &conflict) {
 		switch {
 		case conflict.Resolver == "":
-			p.Code = 2040
+			p.Code = problem.CodeDefinition
 		case conflict.Payload:
-			p.Code = 2065
+			p.Code = problem.CodePayloadName
 		}
 	}
 	return p

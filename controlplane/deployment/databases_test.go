@@ -73,7 +73,7 @@ func onDatabase(t *testing.T, db *database.DB) {
 	databases := func(tenancy.Placement) (*database.DB, error) { return db, nil }
 	wire := func(s store.Store) {
 		h.restart(s)
-		h.deployer.Databases, h.deployer.Runner.Databases = databases, databases
+		h.deployer.Runner.Databases = databases
 	}
 	wire(h.store)
 	p, other := h.project("library"), h.project("other")

@@ -28,7 +28,6 @@ import (
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
-	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/dialect"
@@ -38,9 +37,8 @@ import (
 
 // Deployer deploys.
 type Deployer struct {
-	Store     store.Store
-	Databases func(tenancy.Placement) (*database.DB, error)
-	Runner    *migrationrun.Runner
+	Store  store.Store
+	Runner *migrationrun.Runner
 	// RootToken makes the permanent token that a definition asks for.
 	RootToken func(project tenancy.ProjectID, name, customer string) (store.RootToken, error)
 	// Bundle finds an uploaded bundle by its URL: the hash of its content, and
@@ -110,58 +108,75 @@ func (d *Deployer) Deploy(ctx context.Context, project store.Project, def *defin
 		return failed(project, bundles), err
 	}
 	if r.DryRun {
-		attempt, err := d.prepare(ctx, project, def, r)
-		if err != nil {
-			return nil, err
-		}
-		result := attempt.result()
-		if len(result.Errors) == 0 {
-			result.Steps, err = d.steps(ctx, attempt)
-		}
-		return result, err
+		return d.dryRun(ctx, project, def, r)
 	}
 	var result *Result
 	err = d.Runner.With(ctx, project.ID, func(ctx context.Context, lock *migrationrun.Locked) error {
-		project, err := d.Store.Project(ctx, string(project.ID))
-		if errors.Is(err, store.ErrNotFound) || err == nil && project.Withdrawn {
-			return problem.NoService(string(project.ID))
-		}
-		if err != nil {
-			return err
-		}
-		attempt, err := d.prepare(ctx, project, def, r)
-		if err != nil {
-			return err
-		}
-		result = attempt.result()
-		if len(result.Errors) > 0 || attempt.nothingNew() {
-			return nil
-		}
-		job, err := d.job(attempt, r)
-		if err != nil {
-			return err
-		}
-		if err := lock.Run(ctx, project, job); err != nil {
-			if late := movedUnderUs(err); late != nil {
-				result = failed(project, definition.Problems{*late})
-				return nil
-			}
-			return err
-		}
-		result.Release = job.Make.Release.Number
-		d.Logger.InfoContext(ctx, "released", "project", project.ID, "release", result.Release)
-		return nil
+		var err error
+		result, err = d.deploy(ctx, lock, project.ID, def, r)
+		return err
 	})
 	if errors.Is(err, store.ErrLockLost) {
 		// The project may have been deleted meanwhile.
-		if now, find := d.Store.Project(ctx, string(project.ID)); errors.Is(find, store.ErrNotFound) || find == nil && now.Withdrawn {
-			return nil, problem.NoService(string(project.ID))
+		var gone *problem.Error
+		if _, find := Find(ctx, d.Store, string(project.ID)); errors.As(find, &gone) {
+			return nil, gone
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+func (d *Deployer) dryRun(ctx context.Context, project store.Project, def *definition.Definition, r Request) (*Result, error) {
+	attempt, err := d.prepare(ctx, project, def, r)
+	if err != nil {
+		return nil, err
+	}
+	result := attempt.result()
+	if len(result.Errors) == 0 {
+		result.Steps, err = d.steps(ctx, attempt)
+	}
+	return result, err
+}
+
+// deploy is Deploy when the project's turn has come.
+func (d *Deployer) deploy(ctx context.Context, lock *migrationrun.Locked, id tenancy.ProjectID, def *definition.Definition, r Request) (*Result, error) {
+	project, err := Find(ctx, d.Store, string(id))
+	if err != nil {
+		return nil, err
+	}
+	attempt, err := d.prepare(ctx, project, def, r)
+	if err != nil {
+		return nil, err
+	}
+	result := attempt.result()
+	if len(result.Errors) > 0 || attempt.nothingNew() {
+		return result, nil
+	}
+	job, err := d.job(attempt, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock.Run(ctx, project, job); err != nil {
+		if late := movedUnderUs(err); late != nil {
+			return failed(project, definition.Problems{*late}), nil
+		}
+		return nil, err
+	}
+	result.Release = job.Make.Release.Number
+	d.Logger.InfoContext(ctx, "released", "project", project.ID, "release", result.Release)
+	return result, nil
+}
+
+// Find finds a project that is not on its way out; 4000.
+func Find(ctx context.Context, s store.Store, idOrAlias string) (store.Project, error) {
+	p, err := s.Project(ctx, idOrAlias)
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.Withdrawn {
+		return store.Project{}, problem.NoService(idOrAlias)
+	}
+	return p, err
 }
 
 // switchOf are the statements that make the rows fit the new release: with nobody
@@ -232,9 +247,8 @@ func (d *Deployer) bundles(ctx context.Context, project tenancy.ProjectID, def *
 // attempt is a deploy that has been thought through.
 type attempt struct {
 	project  store.Project
-	old      *migrationplan.State // nil before the first release
-	payload  []byte               // of the old release
-	stored   []byte               // definition of the old release
+	from     *elements.Snapshot   // what serves; nil before the first release
+	old      *migrationplan.State // what it is to the plan
 	new      migrationplan.State
 	plan     *migrationplan.Plan
 	release  []byte // the new payload
@@ -264,7 +278,7 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	}
 	parsed, diagnostics := datamodel.Parse(def.SDL)
 	if len(diagnostics) > 0 {
-		a.problems = schemaProblems(diagnostics)
+		a.problems = definition.SchemaProblems(diagnostics)
 		return a, nil
 	}
 	var oldModel *datamodel.DataModel
@@ -295,46 +309,27 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 // withIDs lets elements keep the ids that they have in the release that serves. A file
 // says nothing of them; a draft of the console does.
 func withIDs(def *definition.Definition, a *attempt, parsed *datamodel.Parsed, diff *schemadiff.Diff) *definition.Definition {
-	if a.old == nil || def.IDs != nil {
+	if a.from == nil || def.IDs != nil {
 		return def
 	}
-	from := &elements.Snapshot{Project: a.project, Definition: a.old.Definition, Release: compiledschema.Release{Layout: a.old.Layout}, Model: a.old.Model}
 	with := *def
-	with.IDs = elements.Move{From: from, To: parsed, Diff: diff, Functions: def.Functions}.IDs()
+	with.IDs = elements.Move{From: a.from, To: parsed, Diff: diff, Functions: def.Functions}.IDs()
 	return &with
 }
 
-func schemaProblems(all datamodel.Diagnostics) definition.Problems {
-	problems := make(definition.Problems, len(all))
-	for i, one := range all {
-		problems[i] = definition.Problem{Type: one.Type, Field: one.Field, Code: one.Code, Description: one.Description}
-	}
-	return problems
-}
-
 // readOld reads the release that serves.
-func (d *Deployer) readOld(ctx context.Context, a *attempt) error {
+func (d *Deployer) readOld(ctx context.Context, a *attempt) (err error) {
 	if a.project.Release == 0 {
 		return nil
 	}
-	stored, err := d.Store.Release(ctx, a.project.ID, a.project.Release)
-	if err != nil {
+	if a.from, err = elements.Served(ctx, d.Store, a.project); err != nil {
 		return err
 	}
-	def, err := definition.Decode(stored.Definition)
-	if err != nil {
-		return err
-	}
-	release, err := compiledschema.DecodeRelease(stored.Payload)
-	if err != nil {
-		return err
-	}
-	a.payload, a.stored = stored.Payload, stored.Definition
-	a.exposedBefore = exposure.Of(release.Model, release.Permissions)
-	a.old = &migrationplan.State{Definition: def, Model: release.Model, Layout: release.Layout}
+	a.exposedBefore = exposure.Of(a.from.Model, a.from.Release.Permissions)
+	a.old = &migrationplan.State{Definition: a.from.Definition, Model: a.from.Model, Layout: a.from.Release.Layout}
 	// Hints are no part of a model. A text that a newer version no longer reads
 	// has none to offer.
-	if parsed, diagnostics := datamodel.Parse(def.SDL); len(diagnostics) == 0 {
+	if parsed, diagnostics := datamodel.Parse(a.from.Definition.SDL); len(diagnostics) == 0 {
 		a.old.Hints = parsed.Hints
 	}
 	return nil
@@ -342,15 +337,15 @@ func (d *Deployer) readOld(ctx context.Context, a *attempt) error {
 
 // nothingNew says that the project runs this definition already.
 func (a *attempt) nothingNew() bool {
-	if a.old == nil || len(a.plan.Messages) > 0 || !bytes.Equal(a.payload, a.release) {
+	if a.from == nil || len(a.plan.Messages) > 0 || !bytes.Equal(a.from.Payload, a.release) {
 		return false
 	}
-	return definition.Same(a.old.Definition, a.new.Definition)
+	return definition.Same(a.from.Definition, a.new.Definition)
 }
 
 // job turns the plan into what migrationrun carries out.
 func (d *Deployer) job(a *attempt, r Request) (migrationrun.Job, error) {
-	db, err := d.Databases(a.project.Placement)
+	scope, db, err := d.Runner.Place(a.project.ID, a.project.Placement)
 	if err != nil {
 		return migrationrun.Job{}, err
 	}
@@ -362,7 +357,7 @@ func (d *Deployer) job(a *attempt, r Request) (migrationrun.Job, error) {
 		Previous: a.project.Release, RemoveTokens: a.plan.RemoveTokens,
 		Release: store.Release{Project: a.project.ID, Number: a.project.Release + 1, Definition: encoded, Payload: a.release, CreatedAt: d.Now()},
 	}}
-	namespace := string(a.project.ID)
+	namespace := scope.Namespace()
 	render := func(steps []relational.SchemaChange) (out []string) {
 		for _, step := range steps {
 			out = append(out, db.Dialect().Schema(namespace, step)...)

@@ -86,7 +86,7 @@ func (h *house) restart(s store.Store) {
 		h.told = append(h.told, string(p))
 	})
 	h.deployer = &deployment.Deployer{
-		Store: s, Databases: databases, RootToken: accounts.NewRootToken, Logger: slog.New(slog.DiscardHandler), Now: now,
+		Store: s, RootToken: accounts.NewRootToken, Logger: slog.New(slog.DiscardHandler), Now: now,
 		Runner: &migrationrun.Runner{Store: s, Databases: databases, Publish: h.registry.Publish, Logger: slog.New(slog.DiscardHandler), Lease: time.Second},
 		Bundle: func(_ context.Context, _ tenancy.ProjectID, url string) (string, bool, error) {
 			hash, ok := h.bundles[url]

@@ -132,7 +132,7 @@ func (m *migrations) kill() string {
 	serve := func(s store.Store, db *database.DB) {
 		m.h.restart(s)
 		databases := func(tenancy.Placement) (*database.DB, error) { return db, nil }
-		m.h.deployer.Databases, m.h.deployer.Runner.Databases = databases, databases
+		m.h.deployer.Runner.Databases = databases
 		m.h.deployer.Runner.Lease = 100 * time.Millisecond
 	}
 	serve(mortalStore{alive, p}, m.db.Wrap(func(d database.Driver) database.Driver { return mortalDriver{d, p} }))

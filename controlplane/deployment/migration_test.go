@@ -70,7 +70,7 @@ func newMigrations(t *testing.T, db *database.DB, seed uint64) *migrations {
 	t.Helper()
 	h := newHouse(t)
 	databases := func(tenancy.Placement) (*database.DB, error) { return db, nil }
-	h.deployer.Databases, h.deployer.Runner.Databases = databases, databases
+	h.deployer.Runner.Databases = databases
 	m := &migrations{T: t, h: h, db: db, p: h.project("random"), seed: seed}
 	m.w = &world{rand: rand.New(rand.NewPCG(seed, 1)), hints: map[any]string{}, codes: map[int]bool{}} //nolint:gosec // no secret
 	return m

@@ -8,7 +8,6 @@ import (
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/relational"
-	"icehouse/tenancy/isolation"
 )
 
 // checkRows holds the plan's checks against the rows that are there (platform §3.5).
@@ -16,11 +15,7 @@ func (d *Deployer) checkRows(ctx context.Context, a *attempt) error {
 	if len(a.plan.Checks) == 0 {
 		return nil
 	}
-	scope, err := isolation.ForProject(a.project.ID, a.project.Placement)
-	if err != nil {
-		return err
-	}
-	db, err := d.Databases(a.project.Placement)
+	scope, db, err := d.Runner.Place(a.project.ID, a.project.Placement)
 	if err != nil {
 		return err
 	}
@@ -50,11 +45,7 @@ func (d *Deployer) steps(ctx context.Context, a *attempt) ([]Step, error) {
 		}
 	}
 	if len(query.Fields) > 0 {
-		scope, err := isolation.ForProject(a.project.ID, a.project.Placement)
-		if err != nil {
-			return nil, err
-		}
-		db, err := d.Databases(a.project.Placement)
+		scope, db, err := d.Runner.Place(a.project.ID, a.project.Placement)
 		if err != nil {
 			return nil, err
 		}

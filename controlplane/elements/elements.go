@@ -5,7 +5,7 @@
 // of every element and finds the element behind an id. Ids are cuids to their
 // readers: 25 letters and digits. The first of them say which projects can have the
 // element, so that it is looked for there only. Callers: managementapi reads, console
-// edits.
+// edits, deployment, migrationrun and project read what serves.
 package elements
 
 import (
@@ -77,15 +77,21 @@ type Snapshot struct {
 	Definition *definition.Definition
 	Release    compiledschema.Release
 	Model      *datamodel.DataModel
+	Payload    []byte // Release as it is stored
 }
 
-// Load reads what serves a project.
+// Load reads what serves a project: nothing before its first release.
 func Load(ctx context.Context, s store.Store, p store.Project) (*Snapshot, error) {
 	if p.Release == 0 {
 		m := &datamodel.DataModel{}
 		return &Snapshot{Project: p, Definition: definition.Empty(), Model: m,
 			Release: compiledschema.Release{Model: m, Layout: relational.Build(m, nil)}}, nil
 	}
+	return Served(ctx, s, p)
+}
+
+// Served is Load for a project that has a release; store.ErrNotFound without one.
+func Served(ctx context.Context, s store.Store, p store.Project) (*Snapshot, error) {
 	stored, err := s.Release(ctx, p.ID, p.Release)
 	if err != nil {
 		return nil, err
@@ -98,7 +104,7 @@ func Load(ctx context.Context, s store.Store, p store.Project) (*Snapshot, error
 	if err != nil {
 		return nil, err
 	}
-	return &Snapshot{Project: p, Definition: def, Release: release, Model: release.Model}, nil
+	return &Snapshot{Project: p, Definition: def, Release: release, Model: release.Model, Payload: stored.Payload}, nil
 }
 
 // The keys of elements in Definition.Descriptions and Definition.IDs.

@@ -27,7 +27,7 @@ const (
 
 // attempts are the codes of wrong passwords, codes and secrets. They are worth a line,
 // and slowed down (account).
-var attempts = map[int]bool{2005: true, 2006: true, 2013: true, 4021: true}
+var attempts = map[int]bool{problem.CodeWrongPassword: true, problem.CodeWrongCode: true, problem.CodeLoginFailed: true, problem.CodeWrongSecret: true}
 
 // touch remembers which project a mutation is about, once its caller has a right to it.
 func touch(ctx context.Context, project tenancy.ProjectID) {
@@ -136,11 +136,11 @@ const (
 
 func (a *API) auditPage(ctx context.Context, f store.AuditFilter, args input) (any, error) {
 	if args["last"] != nil || args["before"] != nil {
-		return nil, problem.New(3000, "The log is read from its newest line on: use first and after")
+		return nil, problem.New(problem.CodeArgument, "The log is read from its newest line on: use first and after")
 	}
 	first, given := args["first"].(int)
 	if given && first < 0 {
-		return nil, problem.New(3026, "'first' must not be negative")
+		return nil, problem.New(problem.CodeFirstNegative, "'first' must not be negative")
 	}
 	if !given {
 		first = auditPage
@@ -149,7 +149,7 @@ func (a *API) auditPage(ctx context.Context, f store.AuditFilter, args input) (a
 	if after, ok := args["after"].(string); ok {
 		n, err := strconv.ParseInt(after, 10, 64)
 		if err != nil || n < 1 {
-			return nil, problem.New(3000, "'after' is no cursor of this log")
+			return nil, problem.New(problem.CodeArgument, "'after' is no cursor of this log")
 		}
 		f.Before = n
 	}

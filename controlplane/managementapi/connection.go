@@ -27,7 +27,7 @@ func pageOf[T any](all []T, id func(T) string, args map[string]any) (map[string]
 	next, previous := false, false
 	if first, ok := args["first"].(int); ok {
 		if first < 0 {
-			return nil, problem.New(3026, "'first' must not be negative")
+			return nil, problem.New(problem.CodeFirstNegative, "'first' must not be negative")
 		}
 		if to-from > first {
 			to, next = from+first, true
@@ -35,7 +35,7 @@ func pageOf[T any](all []T, id func(T) string, args map[string]any) (map[string]
 	}
 	if last, ok := args["last"].(int); ok {
 		if last < 0 {
-			return nil, problem.New(3027, "'last' must not be negative")
+			return nil, problem.New(problem.CodeLastNegative, "'last' must not be negative")
 		}
 		if to-from > last {
 			from, previous = to-last, true

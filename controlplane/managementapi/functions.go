@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"icehouse/controlplane/definition"
-	"icehouse/controlplane/elements"
 	"icehouse/dataplane/datamodel"
 )
 
@@ -30,16 +29,6 @@ func (f functionNode) typeName() string {
 func (p part) function(f definition.Function) functionNode {
 	p.id = p.snap.FunctionID(f.Name)
 	return functionNode{p, f}
-}
-
-// running are the functions that have a type here.
-func running(s *elements.Snapshot) (out []definition.Function) {
-	for _, f := range s.Definition.Functions {
-		if f.Runs() {
-			out = append(out, f)
-		}
-	}
-	return out
 }
 
 // bindings are the steps of hooks.

@@ -44,6 +44,16 @@ func (a *API) findNode(ctx context.Context, id string) (any, error) {
 	return token, err
 }
 
+// mine are the caller and their projects.
+func (a *API) mine(ctx context.Context) (store.Customer, []store.Project, error) {
+	c, err := customer(ctx)
+	if err != nil {
+		return store.Customer{}, nil, err
+	}
+	list, err := a.Projects.List(ctx, c)
+	return c, list, err
+}
+
 // ownOrNil is a listed project, unless the caller's seat in it does not count.
 func (a *API) ownOrNil(ctx context.Context, c store.Customer, p store.Project) (any, error) {
 	p, err := a.Projects.Get(ctx, c, string(p.ID))
@@ -118,11 +128,7 @@ func orNil[E, N any](e *E, node func(*E) N) any {
 // with finds an element of a type by its id, or answers the problem.
 func with[N any](ctx context.Context, a *API, id string, missing func(string) error) (N, error) {
 	var none N
-	c, err := customer(ctx)
-	if err != nil {
-		return none, err
-	}
-	list, err := a.Projects.List(ctx, c)
+	c, list, err := a.mine(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -150,11 +156,7 @@ func (a *API) relationWith(ctx context.Context, id string) (relationNode, error)
 
 // projectNamed finds a project of the caller by its name.
 func (a *API) projectNamed(ctx context.Context, name string) (*projectNode, error) {
-	c, err := customer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.Projects.List(ctx, c)
+	c, list, err := a.mine(ctx)
 	if err != nil {
 		return nil, err
 	}

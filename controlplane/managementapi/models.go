@@ -99,6 +99,16 @@ func (f fieldNode) typeIdentifier() string {
 }
 
 func (r resolvers) models() {
+	r.model()
+	r.field()
+	r.relation()
+	r["Enum"] = fields{
+		"name":   value(func(e enumNode) any { return e.Name }),
+		"values": value(func(e enumNode) any { return e.Values }),
+	}
+}
+
+func (r resolvers) model() {
 	r["Model"] = fields{
 		"name":        value(func(m modelNode) any { return m.Name }),
 		"namePlural":  value(func(m modelNode) any { return datamodel.Plural(m.Name) }),
@@ -117,6 +127,9 @@ func (r resolvers) models() {
 			return m.variables(m.Name, compiledschema.Verb(strings.ToLower(in.text("operation"))))
 		}),
 	}
+}
+
+func (r resolvers) field() {
 	r["Field"] = fields{
 		"name":           value(func(f fieldNode) any { return f.Name }),
 		"typeIdentifier": value(func(f fieldNode) any { return f.typeIdentifier() }),
@@ -147,6 +160,9 @@ func (r resolvers) models() {
 		"relationSide":         ofRelation(func(f fieldNode) any { return [...]string{datamodel.SideA: "A", datamodel.SideB: "B"}[f.Side] }),
 		"reverseRelationField": ofRelation(func(f fieldNode) any { return f.field(f.Reverse()) }),
 	}
+}
+
+func (r resolvers) relation() {
 	r["Relation"] = fields{
 		"name":              value(func(r relationNode) any { return r.Name }),
 		"description":       value(func(r relationNode) any { return r.description(elements.RelationKey(r.Name)) }),
@@ -160,10 +176,6 @@ func (r resolvers) models() {
 		"permissionQueryArguments": asked(func(_ context.Context, r relationNode, _ input) (any, error) {
 			return r.variables(r.Name, compiledschema.Connect)
 		}),
-	}
-	r["Enum"] = fields{
-		"name":   value(func(e enumNode) any { return e.Name }),
-		"values": value(func(e enumNode) any { return e.Values }),
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/datamodel"
-	"icehouse/tenancy/token"
 )
 
 // databaseNode is the place of a project's nodes. Each project has one of its own.
@@ -19,38 +18,6 @@ func (databaseNode) typeName() string { return "ProjectDatabase" }
 
 func (d databaseNode) elementID() string {
 	return elements.ID(d.project.ID, elements.Database, string(d.project.Placement))
-}
-
-func (r resolvers) accounts(a *API) {
-	r["Customer"] = fields{
-		"name":      value(func(c store.Customer) any { return c.Name }),
-		"email":     value(func(c store.Customer) any { return c.Email }),
-		"source":    value(func(c store.Customer) any { return c.Source }),
-		"createdAt": value(func(c store.Customer) any { return c.CreatedAt }),
-		"updatedAt": value(func(c store.Customer) any { return c.UpdatedAt }),
-		"crm":       value(func(c store.Customer) any { return crm{c} }),
-		"projects": listed(func(ctx context.Context, c store.Customer) ([]*projectNode, error) {
-			list, err := a.Projects.List(ctx, c)
-			out := make([]*projectNode, len(list))
-			for i, p := range list {
-				out[i] = a.projectNode(p)
-			}
-			return out, err
-		}),
-		"platformTokens": ofMyself(func(ctx context.Context, c store.Customer, _ input) (any, error) {
-			return a.Accounts.Sessions(ctx, c.ID)
-		}),
-		"auditLog": ofMyself(func(ctx context.Context, c store.Customer, in input) (any, error) {
-			return a.auditPage(ctx, store.AuditFilter{Customer: c.ID}, in)
-		}),
-	}
-	r["PermanentAuthToken"] = fields{
-		"name": value(func(k store.RootToken) any { return k.Name }),
-		"token": asked(func(ctx context.Context, k store.RootToken, _ input) (any, error) {
-			_, err := signedIn(ctx, token.Data)
-			return k.Token, err
-		}),
-	}
 }
 
 func (r resolvers) projects() {
@@ -97,7 +64,7 @@ func (r resolvers) projects() {
 			return parts(ctx, p, func(s *elements.Snapshot) []*datamodel.Enum { return s.Model.Enums }, part.enum)
 		}),
 		"functions": listed(func(ctx context.Context, p *projectNode) ([]functionNode, error) {
-			return parts(ctx, p, running, part.function)
+			return parts(ctx, p, func(s *elements.Snapshot) []definition.Function { return s.Definition.Running() }, part.function)
 		}),
 		"seats":    listed(func(ctx context.Context, p *projectNode) ([]seatNode, error) { return p.seats(ctx) }),
 		"auditLog": asked(func(ctx context.Context, p *projectNode, in input) (any, error) { return p.auditLog(ctx, in) }),

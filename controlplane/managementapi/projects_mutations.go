@@ -2,13 +2,9 @@ package managementapi
 
 import (
 	"context"
-	"errors"
 
 	"icehouse/controlplane/account"
 	"icehouse/controlplane/console"
-	"icehouse/controlplane/definition"
-	"icehouse/controlplane/deployment"
-	"icehouse/controlplane/deployment/migrationplan"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/project"
 	"icehouse/controlplane/store"
@@ -67,22 +63,6 @@ func (a *API) addProject(ctx context.Context, in input) (payload, error) {
 		"warnings": append([]string{}, result.Warnings...), "exposure": wireExposure(result.Exposure)}, nil
 }
 
-func (a *API) push(ctx context.Context, in input) (payload, error) {
-	c, p, err := a.own(ctx, in.text("projectId"))
-	if err != nil {
-		return nil, err
-	}
-	result, err := a.Deployer.Push(ctx, p, deployment.Request{Config: in.text("config"), DryRun: in.yes("isDryRun"), Force: in.yes("force"), Customer: c.ID})
-	if err != nil {
-		return nil, err
-	}
-	if p, err = a.Projects.Get(ctx, c, string(p.ID)); err != nil {
-		return nil, err
-	}
-	return payload{"project": a.projectNode(p), "migrationMessages": wireMessages(result.Messages), "errors": wireProblems(result.Errors),
-		"warnings": append([]string{}, result.Warnings...), "exposure": wireExposure(result.Exposure), "steps": wireSteps(result.Steps)}, nil
-}
-
 func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.Project, error) {
 	c, err := customer(ctx)
 	if err != nil {
@@ -93,40 +73,6 @@ func (a *API) own(ctx context.Context, idOrAlias string) (store.Customer, store.
 		touch(ctx, p.ID)
 	}
 	return c, p, err
-}
-
-// wireSteps are those of a dry run (ADR 0017). Rows can be more than an Int holds.
-func wireSteps(all []deployment.Step) []map[string]any {
-	out := make([]map[string]any, len(all))
-	for i, s := range all {
-		out[i] = map[string]any{"description": s.Does, "lock": string(s.Lock), "rows": float64(s.Rows)}
-	}
-	return out
-}
-
-func wireExposure(e deployment.Exposure) map[string]any {
-	return map[string]any{"now": append([]string{}, e.Now...), "added": append([]string{}, e.Added...), "removed": append([]string{}, e.Removed...)}
-}
-
-// wireMessages never gives null for a list: the command line counts on it.
-func wireMessages(all []migrationplan.Message) []map[string]any {
-	out := make([]map[string]any, len(all))
-	for i, m := range all {
-		out[i] = map[string]any{"type": m.Type, "action": m.Action, "name": m.Name, "description": m.Description,
-			"subDescriptions": wireMessages(m.Sub)}
-	}
-	return out
-}
-
-func wireProblems(all definition.Problems) []map[string]any {
-	out := make([]map[string]any, len(all))
-	for i, p := range all {
-		out[i] = map[string]any{"type": p.Type, "description": p.Description}
-		if p.Field != "" {
-			out[i]["field"] = p.Field
-		}
-	}
-	return out
 }
 
 func (a *API) deleteProject(ctx context.Context, in input) (payload, error) {
@@ -147,50 +93,6 @@ func (a *API) deployURL(ctx context.Context, in input) (payload, error) {
 		return nil, err
 	}
 	return payload{"url": a.Functions.UploadURL(p.ID)}, nil
-}
-
-func (a *API) addRootToken(ctx context.Context, in input) (payload, error) {
-	c, p, err := a.own(ctx, in.text("projectId"))
-	if err != nil {
-		return nil, err
-	}
-	token, err := a.Projects.AddRootToken(ctx, c, p, in.text("name"))
-	if err != nil {
-		return nil, err
-	}
-	return payload{"project": a.projectNode(p), "permanentAuthToken": token}, nil
-}
-
-func (a *API) deleteRootToken(ctx context.Context, in input) (payload, error) {
-	c, err := customer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	id := in.text("permanentAuthTokenId")
-	p, err := a.Projects.DeleteRootToken(ctx, c, id)
-	if err != nil {
-		return nil, err
-	}
-	return payload{"project": a.projectNode(p), "deletedId": id}, nil
-}
-
-// nodeToken needs no login: the root token is the proof (platform §4.5). For a project
-// that does not exist none is, in the words for a project of others (LQ-30).
-func (a *API) nodeToken(ctx context.Context, in input, service, root, node string) (payload, error) {
-	asked := in.text(service)
-	p, err := a.Projects.Find(ctx, asked)
-	var unknown *problem.Error
-	if errors.As(err, &unknown) && unknown.Code == problem.NoService(asked).Code {
-		return nil, problem.PATInvalid(asked)
-	}
-	if err != nil {
-		return nil, err
-	}
-	token, err := a.Accounts.NodeToken(ctx, p.ID, asked, in.text(root), in.text(node), in.text("modelName"), in.seconds("expirationInSeconds"))
-	if err != nil {
-		return nil, err
-	}
-	return payload{"token": token}, nil
 }
 
 func (a *API) migrate(ctx context.Context, in input) (payload, error) {
@@ -238,15 +140,6 @@ func (a *API) exportData(ctx context.Context, in input) (payload, error) {
 	return nil, &problem.Error{Message: "This installation keeps no archives of exported data. Use `icehouse export`, or the bulk export that it uses: POST /simple/v1/<id>/export."}
 }
 
-// signinUser makes a token for a node of the type User, for a collaborator.
-func (a *API) signinUser(ctx context.Context, in input) (payload, error) {
-	if _, _, err := a.own(ctx, in.text("projectId")); err != nil {
-		return nil, err
-	}
-	return a.nodeToken(ctx, input{"projectId": in["projectId"], "pat": ctx.Value(callerKey{}).(*caller).token, "userId": in["clientUserId"], "modelName": "User"},
-		"projectId", "pat", "userId")
-}
-
 // resetData deletes a project's nodes and edges (platform §3.8).
 func (a *API) resetData(ctx context.Context, in input) (payload, error) {
 	c, err := customer(ctx)
@@ -270,4 +163,47 @@ func (a *API) resetSchema(ctx context.Context, in input) (payload, error) {
 		_, err = a.resetData(ctx, in)
 	}
 	return at.answer(err, nil)
+}
+
+func (a *API) updateProject(ctx context.Context, in input) (payload, error) {
+	c, p, err := a.own(ctx, in.text("id"))
+	if err != nil {
+		return nil, err
+	}
+	return a.changeProject(ctx, c, p, in)
+}
+
+func (a *API) trustedUpdateProject(ctx context.Context, in input) (payload, error) {
+	if err := a.Accounts.Trusted(ctx, in.text("secret"), from(ctx)); err != nil {
+		return nil, err
+	}
+	p, err := a.Projects.Find(ctx, in.text("id"))
+	if err != nil {
+		return nil, err
+	}
+	touch(ctx, p.ID)
+	owner, err := a.Store.Customer(ctx, p.Owner)
+	if err != nil {
+		return nil, err
+	}
+	return a.changeProject(ctx, owner, p, in)
+}
+
+func (a *API) changeProject(ctx context.Context, c store.Customer, p store.Project, in input) (payload, error) {
+	if in.text("webhookUrl") != "" {
+		return nil, noWebhooks()
+	}
+	changed, err := a.Projects.Update(ctx, p, store.ProjectChange{Name: optional[string](in, "name"), Alias: optional[string](in, "alias"),
+		AllowQueries: optional[bool](in, "allowQueries"), AllowMutations: optional[bool](in, "allowMutations"),
+		// Of these two inputs only the trusted one has them.
+		Exceeded: store.ExceededChange{Requests: optional[bool](in, "requestLimitExceeded"), Database: optional[bool](in, "databaseLimitExceeded"),
+			Invocations: optional[bool](in, "invocationLimitExceeded")}})
+	if err != nil {
+		return nil, err
+	}
+	return payload{"project": a.projectNode(changed), "user": c}, nil
+}
+
+func noWebhooks() error {
+	return &problem.Error{Message: "webhookUrl belongs to mutation callbacks, which this version of Icehouse does not have"}
 }

@@ -116,7 +116,7 @@ func (a *API) run(ctx context.Context, req request) (status int, body any) {
 
 func (a *API) timedOut(ctx context.Context, req request) (int, any) {
 	a.Logger.WarnContext(ctx, "request took too long", "request", req.id, "operation", req.operationName)
-	return http.StatusInternalServerError, map[string]any{"code": 1000, "requestId": req.id,
+	return http.StatusInternalServerError, map[string]any{"code": problem.CodeTooLong, "requestId": req.id,
 		"error": "Your request took too long and was stopped."}
 }
 

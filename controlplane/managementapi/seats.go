@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
 )
@@ -107,47 +106,4 @@ func (a *API) transferOwnership(ctx context.Context, in input) (payload, error) 
 		return nil, err
 	}
 	return payload{"project": a.projectNode(p), "user": c}, nil
-}
-
-func (a *API) updateProject(ctx context.Context, in input) (payload, error) {
-	c, p, err := a.own(ctx, in.text("id"))
-	if err != nil {
-		return nil, err
-	}
-	return a.changeProject(ctx, c, p, in)
-}
-
-func (a *API) trustedUpdateProject(ctx context.Context, in input) (payload, error) {
-	if err := a.Accounts.Trusted(ctx, in.text("secret"), from(ctx)); err != nil {
-		return nil, err
-	}
-	p, err := a.Projects.Find(ctx, in.text("id"))
-	if err != nil {
-		return nil, err
-	}
-	touch(ctx, p.ID)
-	owner, err := a.Store.Customer(ctx, p.Owner)
-	if err != nil {
-		return nil, err
-	}
-	return a.changeProject(ctx, owner, p, in)
-}
-
-func (a *API) changeProject(ctx context.Context, c store.Customer, p store.Project, in input) (payload, error) {
-	if in.text("webhookUrl") != "" {
-		return nil, noWebhooks()
-	}
-	changed, err := a.Projects.Update(ctx, p, store.ProjectChange{Name: optional[string](in, "name"), Alias: optional[string](in, "alias"),
-		AllowQueries: optional[bool](in, "allowQueries"), AllowMutations: optional[bool](in, "allowMutations"),
-		// Of these two inputs only the trusted one has them.
-		Exceeded: store.ExceededChange{Requests: optional[bool](in, "requestLimitExceeded"), Database: optional[bool](in, "databaseLimitExceeded"),
-			Invocations: optional[bool](in, "invocationLimitExceeded")}})
-	if err != nil {
-		return nil, err
-	}
-	return payload{"project": a.projectNode(changed), "user": c}, nil
-}
-
-func noWebhooks() error {
-	return &problem.Error{Message: "webhookUrl belongs to mutation callbacks, which this version of Icehouse does not have"}
 }

@@ -1,7 +1,7 @@
 // Package problem is the control plane's error: a number of the contract, a text
 // that anyone may read, and a cause that only the log sees.
 //
-// In: nothing. Out: *Error, made where the fact is known and turned into the
+// In: nothing. Out: the numbers (Code…), and *Error, made where the fact is known and turned into the
 // wire form in one place (managementapi). Callers: every package of this room.
 // Errors that are no *Error are unexpected: they reach clients as a request id
 // only.
@@ -35,50 +35,54 @@ func New(code int, format string, args ...any) *Error {
 }
 
 // NoSession is 2001. Clients test the beginning of the text.
-func NoSession() *Error { return New(2001, "No valid session") }
+func NoSession() *Error { return New(CodeNoSession, "No valid session") }
 
 // NoService is 4000: there is no such project, or the caller has no seat in it.
 // Clients test the beginning of the text.
-func NoService(idOrAlias string) *Error { return New(4000, "No service with id '%s'", idOrAlias) }
+func NoService(idOrAlias string) *Error {
+	return New(CodeNoProject, "No service with id '%s'", idOrAlias)
+}
 
 // NameTaken is 2003.
 func NameTaken(name string) *Error {
-	return New(2003, "A project with the name '%s' already exists in your account", name)
+	return New(CodeProjectNameTaken, "A project with the name '%s' already exists in your account", name)
 }
 
 // ProjectName is 2008 for projects.
 func ProjectName(name string) *Error {
-	return New(2008, "'%s' is not a valid name for a project.", name)
+	return New(CodeInvalidName, "'%s' is not a valid name for a project.", name)
 }
 
 // AliasInvalid is 2033.
-func AliasInvalid(alias string) *Error { return New(2033, "'%s' is not a valid project alias", alias) }
+func AliasInvalid(alias string) *Error {
+	return New(CodeAliasInvalid, "'%s' is not a valid project alias", alias)
+}
 
 // AliasTaken is 2034.
 func AliasTaken(alias string) *Error {
-	return New(2034, "The project alias '%s' is already in use", alias)
+	return New(CodeAliasTaken, "The project alias '%s' is already in use", alias)
 }
 
 // AliasIsID is 2035.
 func AliasIsID(alias string) *Error {
-	return New(2035, "The project alias '%s' is the id of a project", alias)
+	return New(CodeAliasIsID, "The project alias '%s' is the id of a project", alias)
 }
 
 // Definition is 2040: the definition or its schema can't be used.
-func Definition(text string) *Error { return New(2040, "The schema is invalid: %s", text) }
+func Definition(text string) *Error { return New(CodeDefinition, "The schema is invalid: %s", text) }
 
 // OwnerOnly is 4052.
-func OwnerOnly() *Error { return New(4052, "Only the owner of a project may do this") }
+func OwnerOnly() *Error { return New(CodeOwnerOnly, "Only the owner of a project may do this") }
 
 // NoRootToken is 2000: no project of the caller has a root token with this id.
-func NoRootToken(id string) *Error { return New(2000, "No RootToken with id '%s'", id) }
+func NoRootToken(id string) *Error { return New(CodeNoToken, "No RootToken with id '%s'", id) }
 
 // RootTokenTaken is 2059.
 func RootTokenTaken(name string) *Error {
-	return New(2059, "There is already a RootToken with the name `%s`.", name)
+	return New(CodeRootTokenNameTaken, "There is already a RootToken with the name `%s`.", name)
 }
 
 // PATInvalid is 4028.
 func PATInvalid(idOrAlias string) *Error {
-	return New(4028, "The provided pat is not valid for project '%s'", idOrAlias)
+	return New(CodeTokenNotValid, "The provided pat is not valid for project '%s'", idOrAlias)
 }

@@ -34,7 +34,7 @@ func (s *Service) HasEdges(ctx context.Context, p store.Project, layout *relatio
 }
 
 func (s *Service) count(ctx context.Context, p store.Project, rows *relational.Select) (int, error) {
-	scope, db, err := s.place(p)
+	scope, db, err := s.Runner.Place(p.ID, p.Placement)
 	if err != nil {
 		return 0, err
 	}

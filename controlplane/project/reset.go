@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"icehouse/controlplane/deployment/migrationrun"
+	"icehouse/controlplane/elements"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
-	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy/isolation"
 )
@@ -30,20 +30,16 @@ func (s *Service) Reset(ctx context.Context, customer store.Customer, idOrAlias 
 		if p, err = s.Find(ctx, string(found.ID)); err != nil || p.Release == 0 {
 			return err
 		}
-		scope, db, err := s.place(p)
+		scope, db, err := s.Runner.Place(p.ID, p.Placement)
 		if err != nil {
 			return err
 		}
-		payload, err := s.Store.Payload(ctx, p.ID, p.Release)
-		if err != nil {
-			return err
-		}
-		release, err := compiledschema.DecodeRelease(payload)
+		snap, err := elements.Served(ctx, s.Store, p)
 		if err != nil {
 			return err
 		}
 		var batch []database.Statement
-		for _, c := range release.Layout.Empty() {
+		for _, c := range snap.Release.Layout.Empty() {
 			batch = append(batch, database.Statement{Statement: db.Dialect().Change(scope.Namespace(), c)})
 		}
 		if len(batch) == 0 {

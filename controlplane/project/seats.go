@@ -19,7 +19,7 @@ func (s *Service) Members(ctx context.Context, p store.Project) ([]store.Member,
 func (s *Service) Invite(ctx context.Context, by store.Customer, p store.Project, email string) (store.Member, error) {
 	address, ok := account.Email(email)
 	if !ok {
-		return store.Member{}, problem.New(2036, "'%s' is not the e-mail address of a user", email)
+		return store.Member{}, problem.New(problem.CodeNoUser, "'%s' is not the e-mail address of a user", email)
 	}
 	if err := s.Accounts.SlowInvitations(ctx, by); err != nil {
 		return store.Member{}, err
@@ -27,7 +27,7 @@ func (s *Service) Invite(ctx context.Context, by store.Customer, p store.Project
 	m, err := s.Accounts.Invite(ctx, by, p, address)
 	switch {
 	case errors.Is(err, store.ErrNameTaken):
-		return store.Member{}, problem.New(2037, "'%s' has a project with the name '%s' already", address, p.Name)
+		return store.Member{}, hasName(address, p)
 	case errors.Is(err, store.ErrNotFound):
 		return store.Member{}, problem.NoService(string(p.ID))
 	}
@@ -43,7 +43,7 @@ func (s *Service) RemoveMember(ctx context.Context, p store.Project, email strin
 	case errors.Is(err, store.ErrOwner):
 		return store.Member{}, &problem.Error{Message: "The owner of a project can't be removed from it. Transfer the ownership first"}
 	case errors.Is(err, store.ErrNotFound):
-		return store.Member{}, problem.New(4027, "No seat with the e-mail address '%s'", email)
+		return store.Member{}, problem.New(problem.CodeNoSeat, "No seat with the e-mail address '%s'", email)
 	}
 	return m, err
 }
@@ -56,7 +56,7 @@ func (s *Service) Transfer(ctx context.Context, customer store.Customer, p store
 	}
 	address, _ := account.Email(email)
 	if address == customer.Email {
-		return problem.New(4054, "'%s' is the owner of the project already", address)
+		return problem.New(problem.CodeIsOwner, "'%s' is the owner of the project already", address)
 	}
 	all, err := s.Store.Members(ctx, p.ID)
 	if err != nil {
@@ -76,45 +76,13 @@ func (s *Service) Transfer(ctx context.Context, customer store.Customer, p store
 	case errors.Is(err, store.ErrOwner):
 		return problem.OwnerOnly()
 	case errors.Is(err, store.ErrNotFound):
-		return problem.New(4053, "'%s' has not joined the project", email)
+		return problem.New(problem.CodeNotJoined, "'%s' has not joined the project", email)
 	case errors.Is(err, store.ErrNameTaken):
-		return problem.New(2037, "'%s' has a project with the name '%s' already", address, p.Name)
+		return hasName(address, p)
 	}
 	return err
 }
 
-// Update changes a project; an empty alias removes it.
-func (s *Service) Update(ctx context.Context, p store.Project, c store.ProjectChange) (store.Project, error) {
-	if c.Name != nil && !validName.MatchString(*c.Name) {
-		return store.Project{}, problem.ProjectName(*c.Name)
-	}
-	if c.Alias != nil && *c.Alias != "" && !validAlias.MatchString(*c.Alias) {
-		return store.Project{}, problem.AliasInvalid(*c.Alias)
-	}
-	changed, err := s.Store.ChangeProject(ctx, p.ID, c, s.now())
-	s.Registry.Changed(p) // after an error too: it may have been done
-	name, alias := p.Name, p.Alias
-	if c.Name != nil {
-		name = *c.Name
-	}
-	if c.Alias != nil {
-		alias = *c.Alias
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Project{}, problem.NoService(string(p.ID))
-	}
-	return changed, clash(err, name, alias)
-}
-
-// clash says which of a project's names is another's.
-func clash(err error, name, alias string) error {
-	switch {
-	case errors.Is(err, store.ErrNameTaken):
-		return problem.NameTaken(name)
-	case errors.Is(err, store.ErrAliasTaken):
-		return problem.AliasTaken(alias)
-	case errors.Is(err, store.ErrAliasIsID):
-		return problem.AliasIsID(alias)
-	}
-	return err
+func hasName(address string, p store.Project) error {
+	return problem.New(problem.CodeMemberHasName, "'%s' has a project with the name '%s' already", address, p.Name)
 }

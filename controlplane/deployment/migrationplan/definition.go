@@ -2,7 +2,6 @@ package migrationplan
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 
 	"icehouse/controlplane/definition"
@@ -20,7 +19,7 @@ func (p *planner) definition() {
 	next := p.New.Definition
 	newRules := next.Rules(p.New.Model)
 
-	p.functions(old.Functions, next.Functions)
+	p.functions(old.Running(), next.Running())
 	for _, r := range oldRules {
 		if !hasRule(newRules, r) {
 			p.tell("model permission", "Delete", r.Name(), "A permission for the operation `%s` is deleted.", r.Verb)
@@ -69,96 +68,44 @@ func sameFields(a, b []string) bool {
 	return (a == nil) == (b == nil) && slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// kindWords are the words for a kind of function: as message type, and in a
-// sentence (platform §3.2).
-func kindWords(k definition.Kind) (typ, word, article string) {
-	switch k {
-	case definition.Subscription:
-		return "subscription function", "subscription", "A"
-	case definition.Resolver:
-		return "resolver function", "resolver function", "A"
-	default:
-		return "operation function", "operation function", "An"
-	}
-}
-
-// notRunning is told with each function that a deploy stores: it is the one
-// difference that a developer would otherwise have to find out.
-const notRunning = "It is stored, but this version of Icehouse does not run functions yet."
-
 func (p *planner) functions(old, next []definition.Function) {
-	old, next = runnable(old), runnable(next)
+	was, now := byName(old), byName(next)
 	for _, f := range old {
-		if now := functionNamed(next, f.Name); now == nil || !sameBinding(f, *now) {
+		if _, stays := now.same(f); !stays {
 			typ, word, article := kindWords(f.Kind)
 			p.tell(typ, "Delete", f.Name, "%s %s with the name `%s` is deleted.", article, word, f.Name)
 		}
 	}
 	for _, f := range next {
-		if was := functionNamed(old, f.Name); was == nil || !sameBinding(*was, f) {
+		if _, stays := was.same(f); !stays {
 			typ, word, _ := kindWords(f.Kind)
 			p.tell(typ, "Create", f.Name, "A new %s with the name `%s` is created. %s", word, f.Name, notRunning)
 		}
 		p.Notes = append(p.Notes, fmt.Sprintf("The function `%s` is stored, but this version of Icehouse does not run functions yet.", f.Name))
 	}
 	for _, f := range next {
-		if was := functionNamed(old, f.Name); was != nil && sameBinding(*was, f) && !sameFunction(*was, f) {
+		if before, stays := was.same(f); stays && !before.Does(f) {
 			typ, word, article := kindWords(f.Kind)
 			p.tell(typ, "Update", f.Name, "%s %s with the name `%s` is updated. %s", article, word, f.Name, notRunning)
 		}
 	}
 }
 
-// runnable leaves the kinds out that never run (LQ-1).
-func runnable(all []definition.Function) []definition.Function {
-	var out []definition.Function
+// running are the functions of one side by their names.
+type running map[string]definition.Function
+
+func byName(all []definition.Function) running {
+	out := running{}
 	for _, f := range all {
-		if f.Kind != definition.HTTPRequest && f.Kind != definition.HTTPResponse {
-			out = append(out, f)
-		}
+		out[f.Name] = f
 	}
 	return out
 }
 
-func functionNamed(all []definition.Function, name string) *definition.Function {
-	for i := range all {
-		if all[i].Name == name {
-			return &all[i]
-		}
-	}
-	return nil
-}
-
-// sameBinding says that a function hangs at the same place: another kind, or
-// another side of an operation, is another function (platform §3.4).
-func sameBinding(a, b definition.Function) bool { return a.Kind == b.Kind }
-
-// sameFunction compares all that a function does. Bundles are compared by their
-// content where it is known, since each upload has a URL of its own (LQ-22).
-func sameFunction(a, b definition.Function) bool {
-	return reflect.DeepEqual(essence(a), essence(b))
-}
-
-func essence(f definition.Function) definition.Function {
-	f.Description = ""
-	if f.Code != nil {
-		code := *f.Code
-		if code.Bundle != nil {
-			bundle := *code.Bundle
-			if bundle.Hash != "" {
-				bundle.URL = ""
-			}
-			code.Bundle = &bundle
-		}
-		if len(code.Environment) == 0 {
-			code.Environment = nil
-		}
-		f.Code = &code
-	}
-	if f.Webhook != nil && len(f.Webhook.Headers) == 0 {
-		hook := *f.Webhook
-		hook.Headers = nil
-		f.Webhook = &hook
-	}
-	return f
+// same is what a function of the other side is on this one: that of its name, if it
+// hangs at the same place. Another kind, or another side of an operation, is another
+// function (platform §3.4).
+func (r running) same(f definition.Function) (definition.Function, bool) {
+	here, ok := r[f.Name]
+	return here, ok && here.Kind == f.Kind
 }

@@ -8,6 +8,7 @@ import (
 
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment/schemadiff"
+	"icehouse/controlplane/problem"
 	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
@@ -19,7 +20,7 @@ func problemOf(f *datamodel.Field, code int, format string, args ...any) definit
 
 // needsValue is 2007: rows have no value for a field that requires one.
 func needsValue(f *datamodel.Field) definition.Problem {
-	return problemOf(f, 2007, "The field `%s` is required and there are nodes without a value for it. Give them one with `@migrationValue`, for example: `%s: %s @migrationValue(value: \"42\")`",
+	return problemOf(f, problem.CodeValueMissing, "The field `%s` is required and there are nodes without a value for it. Give them one with `@migrationValue`, for example: `%s: %s @migrationValue(value: \"42\")`",
 		f.Name, f.Name, sdlForm(f))
 }
 
@@ -46,7 +47,7 @@ func (p *planner) addField(f *datamodel.Field) {
 
 // uniqueValue is 3010: one value for all nodes, each of which needs its own.
 func uniqueValue(f *datamodel.Field) definition.Problem {
-	return problemOf(f, 3010, "A unique constraint would be violated on %s. Details: Field name = %s: the `@migrationValue` would be the same for all nodes.", f.Type.Name, f.Name)
+	return problemOf(f, problem.CodeNotUnique, "A unique constraint would be violated on %s. Details: Field name = %s: the `@migrationValue` would be the same for all nodes.", f.Type.Name, f.Name)
 }
 
 // keepField plans what a field that stays asks of the rows: aspects are what changes
@@ -72,22 +73,22 @@ func (p *planner) keepField(f, old *datamodel.Field, aspects []schemadiff.Aspect
 	}
 	switch {
 	case is(schemadiff.ListFlag):
-		p.empty(f.Type, problemOf(f, 2004, "The field `%s` changes between single value and list (from `%s` to `%s`), and its type has nodes. Give them a value with `@migrationValue`.", f.Name, sdlForm(old), sdlForm(f)))
+		p.empty(f.Type, problemOf(f, problem.CodeListFlag, "The field `%s` changes between single value and list (from `%s` to `%s`), and its type has nodes. Give them a value with `@migrationValue`.", f.Name, sdlForm(old), sdlForm(f)))
 	case is(schemadiff.ValueType) && f.Scalar == datamodel.String:
 		p.fills = append(p.fills, relational.Fill{Column: p.Layout.Column(f), Value: relational.Filling{Text: column}})
 	case is(schemadiff.ValueType):
-		p.empty(f.Type, problemOf(f, 2051, "The type change on '%s' requires a migrationValue: its type has nodes. Values of `%s` don't become values of `%s` by themselves.", f.Name, sdlForm(old), sdlForm(f)))
+		p.empty(f.Type, problemOf(f, problem.CodeTypeChanged, "The type change on '%s' requires a migrationValue: its type has nodes. Values of `%s` don't become values of `%s` by themselves.", f.Name, sdlForm(old), sdlForm(f)))
 	case len(lost) > 0 && f.List:
-		p.empty(f.Type, problemOf(f, 2022, "You are removing the values %s of the enum `%s`. The field `%s` is a list of them and its type has nodes. Give a `@migrationValue`.", strings.Join(lost, ", "), f.Enum.Name, f.Name))
+		p.empty(f.Type, problemOf(f, problem.CodeEnumListStored, "You are removing the values %s of the enum `%s`. The field `%s` is a list of them and its type has nodes. Give a `@migrationValue`.", strings.Join(lost, ", "), f.Enum.Name, f.Name))
 	case len(lost) > 0:
-		p.check(column.Table, none(column.Table, relational.Word{Column: column, Of: lost}), problemOf(f, 2021,
+		p.check(column.Table, none(column.Table, relational.Word{Column: column, Of: lost}), problemOf(f, problem.CodeEnumValueStored,
 			"You are removing the values %s of the enum `%s`, and nodes have them in the field `%s`. Give a `@migrationValue`.", strings.Join(lost, ", "), f.Enum.Name, f.Name))
 	}
 	if required {
 		p.check(column.Table, none(column.Table, relational.IsNull{Column: column}), needsValue(f))
 	}
 	if is(schemadiff.UniqueFlag) && p.Layout.Column(f).Unique {
-		p.check(column.Table, relational.Not{Predicate: relational.Repeated{Column: column}}, problemOf(f, 2024,
+		p.check(column.Table, relational.Not{Predicate: relational.Repeated{Column: column}}, problemOf(f, problem.CodeDuplicates,
 			"The field `%s` can't be unique: there are nodes with the same value.", f.Name))
 	}
 }
@@ -132,7 +133,7 @@ func (p *planner) migrationValue(f, old *datamodel.Field, changes bool, lost []s
 	}
 	value := p.New.Hints.EnumMigrationValues[f.Enum.Name]
 	if value != nil && !value.Null && strings.HasPrefix(value.JSON, "[") != f.List {
-		p.Problems = append(p.Problems, problemOf(f, 2049, "The migration value of the enum `%s` does not fit the field `%s`: a list is needed for a list, a single value for others.", f.Enum.Name, f.Name))
+		p.Problems = append(p.Problems, problemOf(f, problem.CodeMigrationValueForm, "The migration value of the enum `%s` does not fit the field `%s`: a list is needed for a list, a single value for others.", f.Enum.Name, f.Name))
 		return nil
 	}
 	return value
@@ -147,7 +148,7 @@ func (p *planner) fill(f *datamodel.Field, value *datamodel.Value, where relatio
 	if f.Scalar == datamodel.Password && !f.List && text != "" {
 		hash, err := hashOf(text)
 		if err != nil {
-			p.Problems = append(p.Problems, problemOf(f, 2011, "The migration value of `%s` can't be a password.", f.Name))
+			p.Problems = append(p.Problems, problemOf(f, problem.CodeInvalidValue, "The migration value of `%s` can't be a password.", f.Name))
 			return
 		}
 		text = hash
@@ -163,4 +164,16 @@ func hashOf(text string) (string, error) {
 	}
 	hash, err := coercion.HashPassword(plain)
 	return `"` + hash + `"`, err
+}
+
+// sdlForm is a field's type as written in SDL.
+func sdlForm(f *datamodel.Field) string {
+	text := f.TypeName()
+	if f.List {
+		text = "[" + text + "!]"
+	}
+	if f.Required {
+		text += "!"
+	}
+	return text
 }

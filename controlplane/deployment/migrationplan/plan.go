@@ -47,12 +47,6 @@ type Check struct {
 	Otherwise definition.Problem
 }
 
-// Message tells a developer about one change, in the form of platform §3.2.
-type Message struct {
-	Type, Action, Name, Description string
-	Sub                             []Message // without Sub of their own
-}
-
 // Input is what a plan is made of.
 type Input struct {
 	Old  *State // nil for a project's first release

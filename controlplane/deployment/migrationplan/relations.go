@@ -1,6 +1,7 @@
 package migrationplan
 
 import (
+	"icehouse/controlplane/problem"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
 )
@@ -18,7 +19,7 @@ func ends(r *datamodel.Relation) []*datamodel.Field {
 func (p *planner) createRelation(r *datamodel.Relation) {
 	for _, end := range ends(r) {
 		if end.Required {
-			p.empty(end.Type, problemOf(end, 2052, "You are adding a required relation to '%s' but there are already nodes that would violate it: `%s`.", end.Type.Name, end.Name))
+			p.empty(end.Type, problemOf(end, problem.CodeRequiredRelation, "You are adding a required relation to '%s' but there are already nodes that would violate it: `%s`.", end.Type.Name, end.Name))
 		}
 	}
 }
@@ -35,13 +36,13 @@ func (p *planner) keepRelation(r, old *datamodel.Relation) {
 		was := old.Ends[end.Side]
 		table := p.Old.Layout.Table(was.Type)
 		if was.List && !end.List {
-			p.check(from.Table, relational.Not{Predicate: relational.Repeated{Column: own[end.Side]}}, problemOf(end, 2031,
+			p.check(from.Table, relational.Not{Predicate: relational.Repeated{Column: own[end.Side]}}, problemOf(end, problem.CodeManyEdges,
 				"The field `%s` can't become a relation to one node: there are nodes that are connected to several.", end.Name))
 		}
 		if end.Required && !was.Required {
 			link := p.Old.Layout.Link(was)
 			alone := relational.Exists{Select: &relational.Select{Table: p.Old.Layout.Table(was.Target()), Link: link}, Not: true}
-			p.check(table, none(table, alone), problemOf(end, 2047,
+			p.check(table, none(table, alone), problemOf(end, problem.CodePartnerMissing,
 				"You are updating the field '%s' to be required. But there are already nodes that would violate that constraint.", end.Name))
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"icehouse/controlplane/elements"
 	"icehouse/controlplane/store"
-	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
 	"icehouse/tenancy/isolation"
@@ -67,16 +67,10 @@ type moving struct {
 
 func (l *Locked) moving(project tenancy.ProjectID, move Move) (m moving, err error) {
 	m.Move = move
-	if m.from, err = isolation.ForProject(project, move.From); err != nil {
+	if m.from, m.fromDB, err = l.r.Place(project, move.From); err != nil {
 		return m, err
 	}
-	if m.to, err = isolation.ForProject(project, move.To); err != nil {
-		return m, err
-	}
-	if m.fromDB, err = l.r.Databases(move.From); err != nil {
-		return m, err
-	}
-	m.toDB, err = l.r.Databases(move.To)
+	m.to, m.toDB, err = l.r.Place(project, move.To)
 	return m, err
 }
 
@@ -85,15 +79,11 @@ func (l *Locked) tables(ctx context.Context, p store.Project, m moving) (create 
 	if p.Release == 0 {
 		return nil, nil
 	}
-	payload, err := l.r.Store.Payload(ctx, p.ID, p.Release)
+	snap, err := elements.Served(ctx, l.r.Store, p)
 	if err != nil {
 		return nil, err
 	}
-	release, err := compiledschema.DecodeRelease(payload)
-	if err != nil {
-		return nil, err
-	}
-	for _, step := range release.Layout.Create() {
+	for _, step := range snap.Release.Layout.Create() {
 		create = append(create, m.toDB.Dialect().Schema(m.to.Namespace(), step)...)
 	}
 	return create, nil

@@ -48,6 +48,16 @@ type Runner struct {
 	Lease, Wait time.Duration
 }
 
+// Place is where a project's rows are, and the key to them.
+func (r *Runner) Place(project tenancy.ProjectID, at tenancy.Placement) (isolation.Scope, *database.DB, error) {
+	scope, err := isolation.ForProject(project, at)
+	if err != nil {
+		return scope, nil, err
+	}
+	db, err := r.Databases(at)
+	return scope, db, err
+}
+
 // Job is all that a deploy does once it is decided. It is data, so that another
 // process can finish it.
 type Job struct {
@@ -276,11 +286,7 @@ func (l *Locked) record(ctx context.Context, job Job) error {
 }
 
 func (l *Locked) carryOut(ctx context.Context, project store.Project, job Job) error {
-	scope, err := isolation.ForProject(project.ID, project.Placement)
-	if err != nil {
-		return err
-	}
-	db, err := l.r.Databases(project.Placement)
+	scope, db, err := l.r.Place(project.ID, project.Placement)
 	if err != nil {
 		return err
 	}

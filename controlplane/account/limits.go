@@ -3,14 +3,11 @@ package account
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
-	"icehouse/controlplane/password"
 	"icehouse/controlplane/problem"
 )
 
@@ -33,9 +30,6 @@ const (
 	signUpsPerAddress    = 30
 	invitationsPerHost   = 50
 )
-
-// checkTime is how long the check of a master token may take.
-const checkTime = 10 * time.Second
 
 func key(parts ...string) string {
 	h := sha256.New()
@@ -74,36 +68,6 @@ func tooMany(until, now time.Time) error {
 	return &problem.Error{Message: fmt.Sprintf("Too many attempts. Try again in %d seconds", int(until.Sub(now).Seconds())+1)}
 }
 
-// isMaster checks the master token. Only wrong ones count, since systems of the
-// operator's send the right one as often as they like; who sent too many is not told
-// any more whether one is right. One token is checked at a time, so that nobody tries
-// many before the first counts.
-func (s *Service) isMaster(ctx context.Context, secret, from string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	s.checking.Lock()
-	defer s.checking.Unlock()
-	now := s.Now()
-	limits := []limit{{key("master token and address", from), perAccountAndAddress}, {key("master token"), perAccount}}
-	var until time.Time
-	for _, l := range limits {
-		n, ends, err := s.Store.Attempts(ctx, l.key, now)
-		if err != nil {
-			return false, err
-		}
-		if n >= l.most && ends.After(until) {
-			until = ends
-		}
-	}
-	if err := tooMany(until, now); err != nil {
-		return false, err
-	}
-	if s.MasterToken != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(s.MasterToken)) == 1 {
-		return true, nil
-	}
-	return false, s.slow(ctx, limits...)
-}
-
 // signIns are the limits of whatever proves a password.
 func signIns(account, address string) []limit {
 	return []limit{
@@ -111,12 +75,4 @@ func signIns(account, address string) []limit {
 		{key("account", account), perAccount},
 		{key("address", address), perAddress},
 	}
-}
-
-// busy tells clients that too many passwords are checked at once.
-func busy(err error) error {
-	if errors.Is(err, password.ErrBusy) {
-		return &problem.Error{Message: "Too many people sign in at this moment. Try again in a few seconds"}
-	}
-	return err
 }
