@@ -224,14 +224,7 @@ func (d *Draft) sdl(hints bool) string {
 
 // form is the field's type as written in SDL.
 func (f *Field) form() string {
-	form := f.Of
-	if f.List {
-		form = "[" + form + "!]"
-	}
-	if f.Required || f.List && f.Relation != nil {
-		form += "!"
-	}
-	return form
+	return datamodel.Form(f.Of, f.List, f.Required || f.List && f.Relation != nil)
 }
 
 // keep lets an element keep its id whatever becomes of it.

@@ -273,10 +273,7 @@ const (
 
 // systemTypes are the types that a project of the console has from the start, with
 // their system fields beside id, createdAt and updatedAt (data-api §1.12).
-var systemTypes = map[string][]string{"User": nil, "File": append(slices.Clone(ReadOnlyOfFile), "name")}
-
-// ReadOnlyOfFile are the fields of the type File that only the server sets.
-var ReadOnlyOfFile = []string{"contentType", "secret", "size", "url"}
+var systemTypes = map[string][]string{"User": nil, "File": append(slices.Clone(datamodel.ReadOnlyOfFile), "name")}
 
 // IsSystemType says that a project of the console keeps this type.
 func IsSystemType(name string) bool {

@@ -2,7 +2,6 @@ package managementapi
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/graphql-go/graphql"
@@ -139,7 +138,7 @@ func (r resolvers) field() {
 		"isUnique":       value(func(f fieldNode) any { return f.Unique }),
 		"isSystem":       value(func(f fieldNode) any { return f.isSystem() }),
 		"isReadonly": value(func(f fieldNode) any {
-			return f.IsSystem() || f.Type.Name == "File" && slices.Contains(elements.ReadOnlyOfFile, f.Name)
+			return f.IsSystem() || f.IsReadOnly()
 		}),
 		"enum": value(func(f fieldNode) any {
 			if f.Enum == nil {

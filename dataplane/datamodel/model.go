@@ -11,6 +11,8 @@
 // walks it.
 package datamodel
 
+import "slices"
+
 // DataModel is the whole model of one release. It is immutable once built.
 type DataModel struct {
 	Types     []*Type // in document order; Type.Index is the position
@@ -105,6 +107,14 @@ func (f *Field) IsRelation() bool { return f.Relation != nil }
 // (data-api §1.6).
 func (f *Field) IsSystem() bool {
 	return f.Relation == nil && (f.Name == "id" || f.Name == "createdAt" || f.Name == "updatedAt")
+}
+
+// ReadOnlyOfFile are the fields of the type File that only uploads set (data-api §8.2).
+var ReadOnlyOfFile = []string{"contentType", "secret", "size", "url"}
+
+// IsReadOnly says that no mutation may set the field, but for those that create nodes.
+func (f *Field) IsReadOnly() bool {
+	return f.Type.Name == "File" && slices.Contains(ReadOnlyOfFile, f.Name)
 }
 
 // Field looks a field up by its exact name.

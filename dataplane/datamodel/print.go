@@ -32,14 +32,18 @@ func separate(b *strings.Builder) {
 
 // form is the type of the field as written in SDL (data-api §1.3).
 func (f *Field) form() string {
-	form := f.TypeName()
-	if f.List {
-		form = "[" + form + "!]"
+	return Form(f.TypeName(), f.List, f.Required || f.List && f.IsRelation())
+}
+
+// Form is a type as written in SDL: T, T!, [T!] or [T!]!.
+func Form(name string, list, required bool) string {
+	if list {
+		name = "[" + name + "!]"
 	}
-	if f.Required || f.List && f.IsRelation() {
-		form += "!"
+	if required {
+		name += "!"
 	}
-	return form
+	return name
 }
 
 func (f *Field) printDirectives() string {

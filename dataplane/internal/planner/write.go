@@ -395,7 +395,7 @@ func (w *writer) update(t *datamodel.Type, in input) {
 		if value.kind == absent {
 			continue
 		}
-		if t.Name == "File" && (f.Name == "secret" || f.Name == "url" || f.Name == "contentType" || f.Name == "size") {
+		if f.IsReadOnly() {
 			w.refuse(fault.New(fault.ReadOnlyField, "The field %s is read only.", f.Name))
 		}
 		column := w.layout().Column(f)
