@@ -113,7 +113,7 @@ func (w *tenants) installation(folder string) *token.Keys {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.db, err = sql.Open("sqlite", filepath.Join(folder, "platform.db")); err != nil {
+	if w.db, err = sql.Open("sqlite", "file:"+filepath.Join(folder, "platform.db")+"?_pragma=busy_timeout(10000)"); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = w.db.Close() })

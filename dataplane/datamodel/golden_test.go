@@ -116,7 +116,7 @@ func dump(m *DataModel) string {
 	for _, t := range m.Types {
 		fmt.Fprintf(&b, "type %s\n", t.Name)
 		for _, f := range t.Fields {
-			fmt.Fprintf(&b, "  %s: %s", f.Name, f.form())
+			fmt.Fprintf(&b, "  %s: %s", f.Name, f.Form())
 			for _, flag := range []struct {
 				name string
 				on   bool

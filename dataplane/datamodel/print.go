@@ -13,7 +13,7 @@ func Print(m *DataModel) string {
 		separate(&b)
 		fmt.Fprintf(&b, "type %s @model {\n", t.Name)
 		for _, f := range t.Fields {
-			fmt.Fprintf(&b, "  %s: %s%s\n", f.Name, f.form(), f.printDirectives())
+			fmt.Fprintf(&b, "  %s: %s%s\n", f.Name, f.Form(), f.printDirectives())
 		}
 		b.WriteString("}\n")
 	}
@@ -30,8 +30,8 @@ func separate(b *strings.Builder) {
 	}
 }
 
-// form is the type of the field as written in SDL (data-api §1.3).
-func (f *Field) form() string {
+// Form is the type of the field as written in SDL (data-api §1.3).
+func (f *Field) Form() string {
 	return Form(f.TypeName(), f.List, f.Required || f.List && f.IsRelation())
 }
 

@@ -21,7 +21,7 @@ func problemOf(f *datamodel.Field, code int, format string, args ...any) definit
 // needsValue is 2007: rows have no value for a field that requires one.
 func needsValue(f *datamodel.Field) definition.Problem {
 	return problemOf(f, problem.CodeValueMissing, "The field `%s` is required and there are nodes without a value for it. Give them one with `@migrationValue`, for example: `%s: %s @migrationValue(value: \"42\")`",
-		f.Name, f.Name, sdlForm(f))
+		f.Name, f.Name, f.Form())
 }
 
 // addField plans a new field of a type that exists: its column follows from the
@@ -67,17 +67,17 @@ func (p *planner) keepField(f, old *datamodel.Field, aspects []schemadiff.Aspect
 		p.fill(f, value, rowsFor(f, column, aspects, lost, required))
 		p.updateField(f)
 		if is(schemadiff.ValueType) {
-			p.Notes = append(p.Notes, fmt.Sprintf("All values of `%s.%s` are replaced: its type changes from `%s` to `%s`.", f.Type.Name, f.Name, sdlForm(old), sdlForm(f)))
+			p.Notes = append(p.Notes, fmt.Sprintf("All values of `%s.%s` are replaced: its type changes from `%s` to `%s`.", f.Type.Name, f.Name, old.Form(), f.Form()))
 		}
 		return
 	}
 	switch {
 	case is(schemadiff.ListFlag):
-		p.empty(f.Type, problemOf(f, problem.CodeListFlag, "The field `%s` changes between single value and list (from `%s` to `%s`), and its type has nodes. Give them a value with `@migrationValue`.", f.Name, sdlForm(old), sdlForm(f)))
+		p.empty(f.Type, problemOf(f, problem.CodeListFlag, "The field `%s` changes between single value and list (from `%s` to `%s`), and its type has nodes. Give them a value with `@migrationValue`.", f.Name, old.Form(), f.Form()))
 	case is(schemadiff.ValueType) && f.Scalar == datamodel.String:
 		p.fills = append(p.fills, relational.Fill{Column: p.Layout.Column(f), Value: relational.Filling{Text: column}})
 	case is(schemadiff.ValueType):
-		p.empty(f.Type, problemOf(f, problem.CodeTypeChanged, "The type change on '%s' requires a migrationValue: its type has nodes. Values of `%s` don't become values of `%s` by themselves.", f.Name, sdlForm(old), sdlForm(f)))
+		p.empty(f.Type, problemOf(f, problem.CodeTypeChanged, "The type change on '%s' requires a migrationValue: its type has nodes. Values of `%s` don't become values of `%s` by themselves.", f.Name, old.Form(), f.Form()))
 	case len(lost) > 0 && f.List:
 		p.empty(f.Type, problemOf(f, problem.CodeEnumListStored, "You are removing the values %s of the enum `%s`. The field `%s` is a list of them and its type has nodes. Give a `@migrationValue`.", strings.Join(lost, ", "), f.Enum.Name, f.Name))
 	case len(lost) > 0:
@@ -164,16 +164,4 @@ func hashOf(text string) (string, error) {
 	}
 	hash, err := coercion.HashPassword(plain)
 	return `"` + hash + `"`, err
-}
-
-// sdlForm is a field's type as written in SDL.
-func sdlForm(f *datamodel.Field) string {
-	text := f.TypeName()
-	if f.List {
-		text = "[" + text + "!]"
-	}
-	if f.Required {
-		text += "!"
-	}
-	return text
 }

@@ -133,13 +133,7 @@ func form(f *datamodel.Field) string {
 	case f.Scalar == datamodel.ID:
 		word = "GraphQLID"
 	}
-	if f.List {
-		word = "[" + word + "!]"
-	}
-	if f.Required {
-		word += "!"
-	}
-	return word
+	return datamodel.Form(word, f.List, f.Required)
 }
 
 // kindWords are the words for a kind of function: as message type, and in a
