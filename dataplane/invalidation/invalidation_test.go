@@ -98,14 +98,18 @@ type broken struct{ queue.Driver }
 func (broken) Features() queue.Features { return queue.Features{Product: "broken", Shared: true} }
 func (broken) Close() error             { return nil }
 func (broken) Connected() bool          { return false }
-func (broken) Publish(ctx context.Context, _ queue.Channel, _ queue.Message) error {
+func (broken) Publish(ctx context.Context, _ queue.Channel, _ []queue.Message) error {
 	<-ctx.Done()
 	return errors.New("unreachable")
 }
-func (broken) Subscribe(_ queue.Channel, _ string, s queue.Subscriber) func() {
+func (broken) Subscribe(_ queue.Channel, _ []string, s queue.Subscriber) queue.Following {
 	s.Watching(true)
-	return func() {}
+	return unfollowed{}
 }
+
+type unfollowed struct{ queue.Following }
+
+func (unfollowed) Stop() {}
 
 // TestUnreachable waits until every directory has asked anew, unless the process
 // ends.

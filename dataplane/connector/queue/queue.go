@@ -99,16 +99,22 @@ func Open(d Driver, log *slog.Logger) (*Queue, error) {
 // Features says what this product can do.
 func (q *Queue) Features() Features { return q.driver.Features() }
 
-// Publish returns nil when the product has taken the message for each subscriber
-// that is connected; it waits for at most PublishTimeout, for a connection too.
-// A message may arrive twice. After ErrNotTaken it may have arrived or not.
-func (q *Queue) Publish(ctx context.Context, c Channel, m Message) error {
-	if err := m.valid(); err != nil {
-		return fmt.Errorf("publish on %s: %w", c.Name, err)
+// Publish returns nil when the product has taken the messages for each subscriber
+// that is connected; it waits for at most PublishTimeout, for a connection too. They
+// arrive in order. A message may arrive twice. After ErrNotTaken some may have arrived
+// or not.
+func (q *Queue) Publish(ctx context.Context, c Channel, messages ...Message) error {
+	for _, m := range messages {
+		if err := m.valid(); err != nil {
+			return fmt.Errorf("publish on %s: %w", c.Name, err)
+		}
+	}
+	if len(messages) == 0 {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, PublishTimeout)
 	defer cancel()
-	if err := q.driver.Publish(ctx, c, m); err != nil {
+	if err := q.driver.Publish(ctx, c, messages); err != nil {
 		return fmt.Errorf("publish on %s: %w: %w", c.Name, ErrNotTaken, err)
 	}
 	return nil
@@ -134,6 +140,25 @@ func (q *Queue) Subscribe(c Channel, topic string, s Subscriber) (stop func(), e
 			return nil, fmt.Errorf("subscribe to %s: %w", c.Name, err)
 		}
 	}
+	return q.subscribe(c, []string{topic}, s).Stop, nil
+}
+
+// Follow is Subscribe for topics that come and go; it begins with none.
+func (q *Queue) Follow(c Channel, s Subscriber) Following { return q.subscribe(c, nil, s) }
+
+// Following is a subscription whose topics come and go.
+type Following interface {
+	// Add sees to it that messages with this topic arrive that are published from when it
+	// returns, unless the subscriber is not watching: then from when it is again, as after
+	// an error.
+	Add(ctx context.Context, topic string) error
+	// Remove ends that; some messages may still arrive.
+	Remove(topic string)
+	// Stop ends the subscription, as Subscribe says.
+	Stop()
+}
+
+func (q *Queue) subscribe(c Channel, topics []string, s Subscriber) Following {
 	receive := s.Receive
 	s.Receive = func(m Message) {
 		if err := m.valid(); err != nil {
@@ -143,7 +168,7 @@ func (q *Queue) Subscribe(c Channel, topic string, s Subscriber) (stop func(), e
 		receive(m)
 	}
 	s.Watching(false)
-	return q.driver.Subscribe(c, topic, s), nil
+	return q.driver.Subscribe(c, topics, s)
 }
 
 // Close ends subscriptions and connections.
@@ -163,10 +188,10 @@ type Features struct {
 // the connection is lost and when it is back, connect again with a growing and
 // random wait, declare everything anew after it, and run queuetest.Suite.
 type Driver interface {
-	// Publish tries until the message is taken or ctx ends.
-	Publish(ctx context.Context, c Channel, m Message) error
-	// Subscribe does not wait for a connection.
-	Subscribe(c Channel, topic string, s Subscriber) (stop func())
+	// Publish tries until all messages are taken or ctx ends.
+	Publish(ctx context.Context, c Channel, messages []Message) error
+	// Subscribe does not wait for a connection. All may be among the topics.
+	Subscribe(c Channel, topics []string, s Subscriber) Following
 	// Connected reports whether all connections stand now.
 	Connected() bool
 	Features() Features

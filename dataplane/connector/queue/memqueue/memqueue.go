@@ -27,10 +27,12 @@ type driver struct {
 
 type subscription struct {
 	queue.Subscriber
-	channel, topic string
-	end, ended     chan struct{}
-	stop           sync.Once
-	wake           chan struct{}
+	driver     *driver
+	channel    string
+	topics     map[string]bool // under driver.mu
+	end, ended chan struct{}
+	stopping   sync.Once
+	wake       chan struct{}
 
 	mu      sync.Mutex
 	waiting []queue.Message
@@ -39,43 +41,70 @@ type subscription struct {
 
 var errClosed = errors.New("the queue is closed")
 
-func (d *driver) Publish(_ context.Context, c queue.Channel, m queue.Message) error {
+func (d *driver) Publish(_ context.Context, c queue.Channel, messages []queue.Message) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return errClosed
 	}
 	for s := range d.subscribers {
-		if s.channel == c.Name && (s.topic == queue.All || s.topic == m.Topic) {
-			s.add(m)
+		if s.channel != c.Name {
+			continue
+		}
+		for _, m := range messages {
+			if s.topics[queue.All] || s.topics[m.Topic] {
+				s.add(m)
+			}
 		}
 	}
 	return nil
 }
 
-func (d *driver) Subscribe(c queue.Channel, topic string, to queue.Subscriber) (stop func()) {
+func (d *driver) Subscribe(c queue.Channel, topics []string, to queue.Subscriber) queue.Following {
 	s := &subscription{
-		Subscriber: to, channel: c.Name, topic: topic,
+		Subscriber: to, driver: d, channel: c.Name, topics: map[string]bool{},
 		end: make(chan struct{}), ended: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	for _, topic := range topics {
+		s.topics[topic] = true
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return func() {}
+		close(s.ended)
+		return s
 	}
 	if d.subscribers == nil {
 		d.subscribers = map[*subscription]bool{}
 	}
 	d.subscribers[s] = true
 	go s.run()
-	return func() { d.unsubscribe(s) }
+	return s
 }
+
+// Add implements queue.Following.
+func (s *subscription) Add(_ context.Context, topic string) error {
+	s.driver.mu.Lock()
+	defer s.driver.mu.Unlock()
+	s.topics[topic] = true
+	return nil
+}
+
+// Remove implements queue.Following.
+func (s *subscription) Remove(topic string) {
+	s.driver.mu.Lock()
+	defer s.driver.mu.Unlock()
+	delete(s.topics, topic)
+}
+
+// Stop implements queue.Following.
+func (s *subscription) Stop() { s.driver.unsubscribe(s) }
 
 func (d *driver) unsubscribe(s *subscription) {
 	d.mu.Lock()
 	delete(d.subscribers, s)
 	d.mu.Unlock()
-	s.stop.Do(func() { close(s.end) })
+	s.stopping.Do(func() { close(s.end) })
 	<-s.ended
 }
 

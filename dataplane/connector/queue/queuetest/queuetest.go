@@ -48,6 +48,8 @@ func Suite(t *testing.T, r Rig) {
 	}{
 		{"each subscriber gets each message in order", everybody},
 		{"a subscriber of a topic gets no other's messages", topics},
+		{"topics come and go", comeAndGo},
+		{"many messages at once arrive in order", manyAtOnce},
 		{"channels are apart", channels},
 		{"a message is carried as it is", bodies},
 		{"what no product can carry is refused", refused},
@@ -492,8 +494,13 @@ func away(t *testing.T, h *house) {
 // publishSoon publishes when the publisher is connected again too.
 func (h *house) publishSoon(t *testing.T, body string) {
 	t.Helper()
+	h.publishSoonOn(t, "x", body)
+}
+
+func (h *house) publishSoonOn(t *testing.T, topic, body string) {
+	t.Helper()
 	for began := time.Now(); ; {
-		err := h.queue.Publish(t.Context(), h.channel, queue.Message{Topic: "x", Body: []byte(body)})
+		err := h.queue.Publish(t.Context(), h.channel, queue.Message{Topic: topic, Body: []byte(body)})
 		if err == nil {
 			return
 		}

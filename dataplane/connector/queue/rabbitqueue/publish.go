@@ -78,14 +78,14 @@ func (p *publisher) session(ctx context.Context) (*session, error) {
 
 // Publish implements queue.Driver. What the library does with a socket knows no
 // context, so that it is waited for from aside; deadlines of the socket end it.
-func (d *driver) Publish(ctx context.Context, c queue.Channel, m queue.Message) error {
+func (d *driver) Publish(ctx context.Context, c queue.Channel, messages []queue.Message) error {
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()
 		return errClosed
 	}
 	done := make(chan error, 1)
-	d.calls.Go(func() { done <- d.out.publish(ctx, c, m) })
+	d.calls.Go(func() { done <- d.out.publish(ctx, c, messages) })
 	d.mu.Unlock()
 	select {
 	case <-ctx.Done():
@@ -97,15 +97,15 @@ func (d *driver) Publish(ctx context.Context, c queue.Channel, m queue.Message) 
 	}
 }
 
-// publish tries until the message is taken or ctx ends.
-func (p *publisher) publish(ctx context.Context, c queue.Channel, m queue.Message) error {
+// publish tries until the messages are taken or ctx ends.
+func (p *publisher) publish(ctx context.Context, c queue.Channel, messages []queue.Message) error {
 	var last error
 	for {
 		s, err := p.session(ctx)
 		if err != nil {
 			return errors.Join(last, err)
 		}
-		if last = s.publish(ctx, c, m); last == nil || ctx.Err() != nil {
+		if last = s.publish(ctx, c, messages); last == nil || ctx.Err() != nil {
 			return last
 		}
 		if errors.Is(last, errRefused) {
@@ -117,29 +117,37 @@ func (p *publisher) publish(ctx context.Context, c queue.Channel, m queue.Messag
 	}
 }
 
-func (s *session) publish(ctx context.Context, c queue.Channel, m queue.Message) error {
+// publish sends all messages and then waits until each is confirmed.
+func (s *session) publish(ctx context.Context, c queue.Channel, messages []queue.Message) error {
 	if err := s.declare(c); err != nil {
 		return err
 	}
-	confirm, err := s.ch.PublishWithDeferredConfirmWithContext(ctx, exchange(c), m.Topic, false, false, amqp.Publishing{
-		DeliveryMode: amqp.Transient, Body: m.Body,
-	})
-	if err != nil {
-		return err
+	confirms := make([]*amqp.DeferredConfirmation, len(messages))
+	for i, m := range messages {
+		var err error
+		confirms[i], err = s.ch.PublishWithDeferredConfirmWithContext(ctx, exchange(c), m.Topic, false, false, amqp.Publishing{
+			DeliveryMode: amqp.Transient, Body: m.Body,
+		})
+		if err != nil {
+			return err
+		}
 	}
-	taken, err := confirm.WaitContext(ctx)
-	switch {
-	case err != nil:
-		return err
-	case taken:
-		return nil
+	for _, confirm := range confirms {
+		taken, err := confirm.WaitContext(ctx)
+		if err != nil {
+			return err
+		}
+		if taken {
+			continue
+		}
+		select {
+		case <-s.gone: // nobody knows
+			return errGone
+		default:
+			return errRefused
+		}
 	}
-	select {
-	case <-s.gone: // nobody knows
-		return errGone
-	default:
-		return errRefused
-	}
+	return nil
 }
 
 // declare makes the channel's exchange once a connection.
