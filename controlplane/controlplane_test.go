@@ -707,8 +707,9 @@ func TestDeleteWhileDeploying(t *testing.T) {
 	h := newHouse(t).login()
 	id := h.add("a", "")
 	deploying, goOn := make(chan struct{}), make(chan struct{})
+	var first sync.Once
 	h.db.Fail = func(tenancy.ProjectID, []string) error {
-		close(deploying)
+		first.Do(func() { close(deploying) })
 		<-goOn
 		return nil
 	}

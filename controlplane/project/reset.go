@@ -54,7 +54,7 @@ func (s *Service) Reset(ctx context.Context, customer store.Customer, idOrAlias 
 // one that goes: then it begins again.
 func empty(ctx context.Context, db *database.DB, scope isolation.Scope, batch []database.Statement) error {
 	for try := 1; ; try++ {
-		_, err := db.Batch(ctx, scope, batch)
+		_, err := db.Quietly(ctx, scope, batch)
 		var e *database.Error
 		if !errors.As(err, &e) || e.Kind != database.Conflict && e.Kind != database.MissingReference {
 			if err != nil {

@@ -27,6 +27,7 @@ import (
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/datamodel"
+	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/relational"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
@@ -49,6 +50,7 @@ type Project struct {
 	ID      tenancy.ProjectID
 	Scope   isolation.Scope
 	Schema  *compiledschema.Schema
+	Plane   *dataplane.DataPlane
 	Handler http.Handler
 	Log     *Log
 }
@@ -84,11 +86,13 @@ func DeployRelease(t testing.TB, c Context, release compiledschema.Release, conf
 			t.Errorf("drop: %v", err)
 		}
 	})
-	var ddl []string
+	var ddl []dialect.Statement
 	for _, step := range release.Layout.Create() {
-		ddl = append(ddl, c.DB.Dialect().Schema(scope.Namespace(), step)...)
+		for _, sql := range c.DB.Dialect().Schema(scope.Namespace(), step) {
+			ddl = append(ddl, dialect.Statement{SQL: sql})
+		}
 	}
-	if err := c.DB.Migrate(ctx, scope, ddl); err != nil {
+	if err := c.DB.Advance(ctx, scope, 1, ddl); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
 	data, err := compiledschema.EncodeRelease(release)
@@ -116,7 +120,8 @@ func DeployRelease(t testing.TB, c Context, release compiledschema.Release, conf
 	for _, change := range configure {
 		change(&config)
 	}
-	return &Project{ID: id, Scope: scope, Schema: schema, Handler: dataplane.New(config).Handler(), Log: log}
+	plane := dataplane.New(config)
+	return &Project{ID: id, Scope: scope, Schema: schema, Plane: plane, Handler: plane.Handler(), Log: log}
 }
 
 // mark makes the SQL of golden files the same in each run.

@@ -41,6 +41,12 @@ type (
 	FirstOf struct{ Options []*One }
 	// Argument is an argument that carries a text, as a member of an object.
 	Argument struct{ Arg Arg }
+	// Noted is the value of a column in the JSON object of a row that is no more, or no
+	// longer so. The argument, an ArgJSON, carries the object, by the names of columns.
+	Noted struct {
+		Arg    Arg
+		Column *Column
+	}
 	// When is one value where an argument is this very text, else another.
 	When struct {
 		Arg        Arg
@@ -81,6 +87,7 @@ func (*Count) value()      {}
 func (Whether) value()     {}
 func (*FirstOf) value()    {}
 func (Argument) value()    {}
+func (Noted) value()       {}
 func (When) value()        {}
 func (*Page) value()       {}
 func (PageRows) value()    {}
@@ -96,6 +103,9 @@ type Select struct {
 	Table *Table
 	Link  *Link     // how the rows hang on the current row; nil: all rows of the table
 	Where Predicate // nil: no condition
+	// Was is an argument, an ArgJSON, whose JSON object is the one row that is looked
+	// at instead of the table's, by the names of columns; 0: the table.
+	Was Arg
 
 	// Order is by this column, ties by id ascending; nil is by id alone.
 	// Nulls come first ascending and last descending (data-api §2.11).

@@ -332,10 +332,10 @@ func (l *Locked) expand(ctx context.Context, db *database.DB, scope isolation.Sc
 			return l.giveUp(ctx, err, nil) // nothing of it is there
 		}
 	}
-	if len(job.Switch) > 0 {
-		if err := db.Advance(ctx, scope, job.Make.Release.Number, job.Switch); err != nil {
-			return l.giveUp(ctx, err, func(ctx context.Context) error { return db.Migrate(ctx, scope, job.Undo) })
-		}
+	// Also where nothing is switched: what was made for the release before learns from
+	// the place that it is old.
+	if err := db.Advance(ctx, scope, job.Make.Release.Number, job.Switch); err != nil {
+		return l.giveUp(ctx, err, func(ctx context.Context) error { return db.Migrate(ctx, scope, job.Undo) })
 	}
 	return nil
 }

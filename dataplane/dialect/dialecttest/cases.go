@@ -160,6 +160,7 @@ func (c caser) schema() []Case {
 			relational.Settle{Column: plain(c.column("Receipt", "order")), Was: c.column("Receipt", "order")}}},
 		{Name: "values as text", Schema: c.asText()},
 		{Name: "edges that move", Schema: c.moves()},
+		{Name: "listen", Schema: []relational.SchemaChange{c.l.Listen(c.l.Model().Type("User"))}},
 		{Name: "what goes", Schema: []relational.SchemaChange{relational.DropColumn{Column: c.column("Order", "code")},
 			relational.DropColumn{Column: c.column("Order", "user")}, relational.DropTable{Table: c.table("_OrderTags")}}},
 	}

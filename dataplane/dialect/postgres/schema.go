@@ -26,6 +26,8 @@ func (Dialect) Schema(namespace string, change relational.SchemaChange) []string
 		return append([]string{add + e.column(c.Column)}, sqlgen.Indexes(e, c.Column)...)
 	case relational.Still:
 		return []string{"LOCK TABLE " + e.Table(c.Table) + " IN SHARE ROW EXCLUSIVE MODE"}
+	case relational.Listen:
+		return e.listen(c)
 	case relational.DropColumn:
 		return []string{"ALTER TABLE " + e.Table(c.Column.Table) + " DROP COLUMN IF EXISTS " + sqlgen.Quote(c.Column.Name)}
 	}

@@ -179,3 +179,17 @@ func (engine) Page(limit, skip string) string {
 func (engine) Keep(alias string) string { return " FOR SHARE OF " + alias }
 
 func (engine) Written(_ *relational.Table, alias string) string { return alias }
+
+// Noted writes the JSON value of a column in a JSON object.
+func (engine) Noted(object string, c *relational.Column) string {
+	return "(" + object + "::json -> " + sqlgen.Text(c.Name) + ")"
+}
+
+// Was writes the query of the one row that a JSON object is.
+func (engine) Was(object string, t *relational.Table) string {
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		columns[i] = "(" + object + "::json ->> " + sqlgen.Text(c.Name) + ")::" + argTypes[c.Kind.Arg()] + " AS " + sqlgen.Quote(c.Name)
+	}
+	return "SELECT " + strings.Join(columns, ", ")
+}

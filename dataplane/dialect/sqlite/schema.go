@@ -25,6 +25,8 @@ func (Dialect) Schema(_ string, change relational.SchemaChange) []string {
 		// A column that may not be null can be added to an empty table only,
 		// as in every engine, when it has no value to start with.
 		return append([]string{add + column(c.Column)}, sqlgen.Indexes(engine{}, c.Column)...)
+	case relational.Listen:
+		return listen(c)
 	case relational.Still:
 		return nil // one transaction writes at a time
 	case relational.DropColumn:

@@ -142,3 +142,19 @@ func (engine) Keep(string) string { return "" }
 
 // Written is the table's name: an alias ends before RETURNING.
 func (engine) Written(t *relational.Table, _ string) string { return sqlgen.Quote(t.Name) }
+
+func path(c *relational.Column) string { return sqlgen.Text("$." + sqlgen.JSONString(c.Name)) }
+
+// Noted writes the JSON value of a column in a JSON object.
+func (engine) Noted(object string, c *relational.Column) string {
+	return "(" + object + " -> " + path(c) + ")"
+}
+
+// Was writes the query of the one row that a JSON object is.
+func (engine) Was(object string, t *relational.Table) string {
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		columns[i] = "(" + object + " ->> " + path(c) + ") AS " + sqlgen.Quote(c.Name)
+	}
+	return "SELECT " + strings.Join(columns, ", ")
+}

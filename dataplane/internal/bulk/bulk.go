@@ -38,8 +38,9 @@ func (p *Project) query(ctx context.Context, s dialect.Statement, args ...any) (
 	return out, ended(ctx, err)
 }
 
+// batch writes without a word to those who listen (data-api §4.2).
 func (p *Project) batch(ctx context.Context, statements []database.Statement) ([][]byte, error) {
-	out, err := p.DB.Batch(ctx, p.Scope, statements)
+	out, err := p.DB.Quietly(ctx, p.Scope, statements)
 	return out, ended(ctx, err)
 }
 

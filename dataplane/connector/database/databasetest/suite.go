@@ -51,6 +51,16 @@ func Suite(t *testing.T, open func(t *testing.T) *database.DB) {
 		{"dropping removes everything and may be repeated", drop},
 		{"a project can be dropped while in use", dropInUse},
 		{"long names", longNames},
+		{"what nobody listens to is not noted", nothingUnheard},
+		{"what happens to a node is noted", noted},
+		{"what happens to many nodes is noted", notedOfMany},
+		{"what is no event is not noted", unnoted},
+		{"who listens knows of all that is committed later", listenWaits},
+		{"events are read by position", paging},
+		{"streams end", ends},
+		{"streams end when tables change", endsWithSchema},
+		{"events are told of after the commit", tells},
+		{"every change has one position and is sent", noteAll},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newHouse(t, open(t))) })

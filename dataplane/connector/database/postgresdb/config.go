@@ -16,6 +16,7 @@ import (
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/database/postgresurl"
+	"icehouse/dataplane/dialect/postgres"
 )
 
 // Config is how to reach one placement.
@@ -85,6 +86,11 @@ func newDriver(ctx context.Context, c Config, url string) (*driver, error) {
 	cancelTimeout := orDefault(c.CancelTimeout, 2*time.Second)
 	cc.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTimeout}
+	}
+	cc.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
+		if n.Code == postgres.NotedState {
+			sessionOf(conn).noted = true
+		}
 	}
 	d := &driver{
 		keep:     cc.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement,

@@ -18,5 +18,6 @@
 //	tenant.go    provision, migrate, drop  encode.go    arguments
 //	driver.go    query, batch, transact    errors.go    SQLSTATEs
 //	sharing.go   round trips of many       costs.go     which statements are quick
-//	move.go      to another database
+//	move.go      to another database       streams.go   who listens to changes
+//	relay.go     the order of changes
 package postgresdb

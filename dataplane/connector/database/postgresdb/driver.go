@@ -28,6 +28,8 @@ type driver struct {
 	sharing     sharing
 	shares      shares
 	closed      atomic.Bool
+	tell        func()      // of events, or nil
+	events      atomic.Bool // their schema is there
 }
 
 var _ database.Driver = (*driver)(nil)
@@ -213,6 +215,7 @@ func (t *tx) commit(ctx context.Context) error {
 	if len(tag) == 1 && tag[0].CommandTag.String() != "COMMIT" {
 		return &database.Error{Kind: database.Internal, Cause: errors.New("the server rolled back instead")}
 	}
+	t.driver.committed(sessionOf(t.conn.Conn().PgConn()))
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy/isolation"
@@ -377,8 +376,7 @@ func (m *move) leave(ctx context.Context) error {
 	m.tell("switching")
 	for n := 1; ; n++ {
 		err := m.close(ctx)
-		var pg *pgconn.PgError
-		if n == lockTries || !errors.As(err, &pg) || pg.Code != "55P03" && pg.Code != "40P01" {
+		if n == lockTries || !gaveWay(err) {
 			return err
 		}
 		select { // those who were kept waiting go on meanwhile
@@ -426,6 +424,7 @@ func (m *move) close(ctx context.Context) error {
 		return execAll(ctx, here, []string{
 			"DROP SCHEMA IF EXISTS " + quoted(closed(m.scope)) + " CASCADE",
 			"ALTER SCHEMA " + schema + " RENAME TO " + quoted(closed(m.scope)),
+			endStreams(m.scope), // their triggers stay where nobody writes any more
 		})
 	})
 }

@@ -53,6 +53,9 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 	}
 	out := &outbound{driver: d, session: sessionOf(c), trip: t, pipeline: c.StartPipeline(ctx), changes: d.roleChanges.Load(), fresh: map[string]*prepared{}}
 	remembered := out.send(params)
+	if !t.inBlock {
+		out.session.noted = false
+	}
 	out.session.known = false // until all of it is known to have happened
 	start := time.Now()
 	if err := out.pipeline.Sync(); err != nil {
@@ -76,6 +79,9 @@ func (d *driver) run(ctx context.Context, conn *pgxpool.Conn, t trip) ([][]byte,
 		return nil, describe(err, max(step, 0))
 	}
 	out.happened()
+	if !t.begin && !t.inBlock {
+		d.committed(out.session)
+	}
 	if t.reads && len(out.fresh) == 0 { // what is new to the server is slower than it will be
 		d.costs.note(t.statements, time.Since(start))
 	}

@@ -21,6 +21,8 @@ type session struct {
 	recent  *list.List               // of *prepared, the most recent first
 	names   int
 	dropped []string // names to forget on the server
+
+	noted bool // the transaction has noted events
 }
 
 // prepared is a statement that the server knows. Two with the same text may

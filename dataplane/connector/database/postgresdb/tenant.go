@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func (d *driver) Drop(ctx context.Context, scope isolation.Scope) error {
 		if exists {
 			sql = append(sql, "DROP SCHEMA "+schema+" CASCADE")
 		}
-		sql = append(sql, "DROP SCHEMA IF EXISTS "+quoted(closed(scope))+" CASCADE")
+		sql = append(sql, "DROP SCHEMA IF EXISTS "+quoted(closed(scope))+" CASCADE", endStreams(scope))
 		if hasRole {
 			sql = append(sql, "DROP ROLE "+role)
 		}
@@ -75,23 +76,33 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 	if len(ddl) == 0 {
 		return nil
 	}
-	sql := append([]string{giveWay}, ddl...)
+	before := []string{giveWay, lockSchema(scope), dropTriggers(scope)}
+	sql := append(slices.Clip(before), ddl...)
 	sql = append(sql, grants(quoted(scope.Namespace()), quoted(d.role(scope)))...)
+	sql = append(sql, endStreams(scope))
 	return patiently(ctx, func() error {
 		_, err := d.once(ctx, trip{role: login, unnamed: true, statements: plain(sql)})
-		return shift(err, 1)
+		return shift(err, len(before))
 	})
 }
 
 // Advance implements database.Driver. The schema's comment holds the release.
 func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
-	return patiently(ctx, func() error { return d.advance(ctx, scope, release, statements) })
+	return patiently(ctx, func() error {
+		for {
+			if again, err := d.advance(ctx, scope, release, statements); !again {
+				return err
+			}
+		}
+	})
 }
 
-func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+// advance ends the project's streams, when there are any and tables change, and else advances. That is a
+// transaction of its own: readers wait for one that removes triggers.
+func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) (again bool, err error) {
 	conn, err := d.acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Release()
 	t := &tx{driver: d, conn: conn, role: login}
@@ -99,18 +110,26 @@ func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int
 	schema := quoted(scope.Namespace())
 	out, err := t.batchPlain(ctx, []string{
 		giveWay,
-		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", advanceLock, scope.Namespace()),
+		lockSchema(scope),
 		"SELECT coalesce(obj_description(to_regnamespace('" + schema + "'), 'pg_namespace'), '')",
+		countTriggers(scope),
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	mark := string(out[2])
 	if !strings.HasPrefix(mark, schemaMark) {
-		return &database.Error{Kind: database.Internal, Cause: fmt.Errorf("schema %s is no project's", schema)}
+		return false, &database.Error{Kind: database.Internal, Cause: fmt.Errorf("schema %s is no project's", schema)}
 	}
 	if at, _ := strconv.ParseInt(strings.TrimPrefix(mark, schemaMark+" "), 10, 64); at >= release {
-		return nil
+		return false, nil
+	}
+	if string(out[3]) != "0" && len(statements) > 0 {
+		if _, err := t.batchPlain(ctx, []string{dropTriggers(scope), endStreams(scope)}); err != nil {
+			return false, err
+		}
+		err := t.commit(ctx)
+		return err == nil, err
 	}
 	all := make([]database.Statement, 0, len(statements)+3)
 	for _, s := range statements {
@@ -119,9 +138,9 @@ func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int
 	all = append(all, plain(append(grants(schema, quoted(d.role(scope))), fmt.Sprintf("COMMENT ON SCHEMA %s IS '%s %d'", schema, schemaMark, release)))...)
 	if _, err := d.run(ctx, conn, trip{inBlock: true, role: login, unnamed: true, statements: all}); err != nil {
 		t.failed = err
-		return err
+		return false, err
 	}
-	return t.commit(ctx)
+	return false, t.commit(ctx)
 }
 
 // giveWay says how long a change of schema waits for a table that others use, and
@@ -137,8 +156,7 @@ const advanceLock = 0x1ceb
 func patiently(ctx context.Context, do func() error) error {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := do()
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != "55P03" && pg.Code != "40P01" {
+		if !gaveWay(err) {
 			return err
 		}
 		select {
@@ -147,6 +165,12 @@ func patiently(ctx context.Context, do func() error) error {
 		case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // no secret
 		}
 	}
+}
+
+// gaveWay says that somebody else had what was to be changed.
+func gaveWay(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "40P01")
 }
 
 // shift makes an error's step that of the caller, who was not asked for the first n.

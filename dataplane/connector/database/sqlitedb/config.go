@@ -45,7 +45,7 @@ func Open(c Config) (*database.DB, error) {
 	if _, err := engine(); err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	return database.Open(&driver{files: newFiles(c)}), nil
+	return database.Open(&driver{files: newFiles(c), relay: newRelay()}), nil
 }
 
 func orDefault[T int | time.Duration](v, def T) T {

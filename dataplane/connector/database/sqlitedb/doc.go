@@ -14,4 +14,5 @@
 //	driver.go  query, batch, transact   conn.go     one connection
 //	tenant.go  provision, migrate, drop files.go    which files are open
 //	errors.go  result codes             engine.go   the engine, set up for us
+//	streams.go who listens to changes   relay.go    which of them were sent
 package sqlitedb

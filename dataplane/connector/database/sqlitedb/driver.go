@@ -10,7 +10,10 @@ import (
 	"icehouse/tenancy/isolation"
 )
 
-type driver struct{ files *files }
+type driver struct {
+	files *files
+	relay *relay
+}
 
 var _ database.Driver = (*driver)(nil)
 
@@ -33,17 +36,22 @@ func (d *driver) Batch(ctx context.Context, scope isolation.Scope, statements []
 		return nil, nil
 	}
 	lend, begin := (*file).read, "BEGIN"
-	if writes(statements) {
+	write := writes(statements)
+	if write {
 		begin = "BEGIN IMMEDIATE"
 		lend = func(f *file, ctx context.Context, use func(*conn) error) error { return f.write(ctx, false, use) }
 	}
 	err = d.files.use(scope, false, func(f *file) error {
-		return lend(f, ctx, func(c *conn) error {
+		err := lend(f, ctx, func(c *conn) error {
 			return c.transact(ctx, begin, func() error {
 				out, err = c.run(ctx, statements)
 				return err
 			})
 		})
+		if write && err == nil {
+			d.wrote(scope, f)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, describe(err, len(statements)-1) // without a step: the commit
@@ -66,7 +74,7 @@ func writes(statements []database.Statement) bool {
 func (d *driver) Transact(ctx context.Context, scope isolation.Scope, do func(database.Tx) error) error {
 	var own error // what do returned, which goes to the caller as it is
 	err := d.files.use(scope, false, func(f *file) error {
-		return f.write(ctx, false, func(c *conn) error {
+		err := f.write(ctx, false, func(c *conn) error {
 			return c.transact(ctx, "BEGIN IMMEDIATE", func() error {
 				t := &tx{conn: c}
 				defer func() { t.ended = true }()
@@ -74,6 +82,10 @@ func (d *driver) Transact(ctx context.Context, scope isolation.Scope, do func(da
 				return errors.Join(own, t.failed)
 			})
 		})
+		if err == nil {
+			d.wrote(scope, f)
+		}
+		return err
 	})
 	if own != nil {
 		return own

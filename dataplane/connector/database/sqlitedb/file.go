@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // file is one project's file. Whoever uses it holds a lease (files.go).
@@ -13,6 +14,7 @@ type file struct {
 	// A place in a channel is the right to use a connection.
 	writing chan struct{}
 	reading chan struct{}
+	events  atomic.Bool // it has tables of events
 
 	mu     sync.Mutex
 	writer *conn   // idle or nil
@@ -26,7 +28,9 @@ type file struct {
 }
 
 func newFile(c Config, path string) *file {
-	return &file{config: c, path: path, writing: make(chan struct{}, 1), reading: make(chan struct{}, c.Readers), left: make(chan struct{})}
+	f := &file{config: c, path: path, writing: make(chan struct{}, 1), reading: make(chan struct{}, c.Readers), left: make(chan struct{})}
+	f.events.Store(marked(path))
+	return f
 }
 
 // read lends a connection that reads.

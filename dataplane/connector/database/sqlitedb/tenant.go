@@ -50,17 +50,16 @@ func (d *driver) Drop(ctx context.Context, scope isolation.Scope) error {
 
 // Migrate runs DDL in one transaction.
 func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []string) error {
-	err := d.files.use(scope, false, func(f *file) error {
-		return f.write(ctx, false, func(c *conn) error {
-			return c.transact(ctx, "BEGIN IMMEDIATE", func() error {
-				for i, sql := range ddl {
-					if err := c.exec(ctx, sql); err != nil && !done(sql, err) {
-						return describe(fmt.Errorf("%s: %w", sql, err), i)
-					}
-				}
-				return nil
-			})
-		})
+	err := d.change(ctx, scope, func(f *file, c *conn) error {
+		if err := endStreams(ctx, f, c); err != nil {
+			return err
+		}
+		for i, sql := range ddl {
+			if err := c.exec(ctx, sql); err != nil && !done(sql, err) {
+				return describe(fmt.Errorf("%s: %w", sql, err), i)
+			}
+		}
+		return nil
 	})
 	return describe(err, 0)
 }
@@ -76,6 +75,11 @@ func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int
 				}
 				if n, err := strconv.ParseInt(string(at), 10, 64); err != nil || n >= release {
 					return err
+				}
+				if len(statements) > 0 {
+					if err := endStreams(ctx, f, c); err != nil {
+						return err
+					}
 				}
 				for i, s := range statements {
 					if err := c.step(ctx, s); err != nil {

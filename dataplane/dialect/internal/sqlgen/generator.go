@@ -42,6 +42,10 @@ type Engine interface {
 	// Keep writes the end of a query whose rows stay as they are until the
 	// transaction ends; "" where nobody else can change them.
 	Keep(alias string) string
+	// Noted writes the JSON value of a column in a JSON object.
+	Noted(object string, c *relational.Column) string
+	// Was writes the query of the one row that a JSON object is.
+	Was(object string, t *relational.Table) string
 	// Page writes the clause that cuts a list; empty parts are absent.
 	Page(limit, skip string) string
 }

@@ -86,6 +86,9 @@ func direction(desc, required bool) string {
 func (g *Generator) rows(s *relational.Select, row, parent *Row, target bool) (from, where string) {
 	var conditions []string
 	from = g.engine.Table(s.Table) + " AS " + row.Alias
+	if s.Was != 0 {
+		from = "(" + g.engine.Was(g.Arg(s.Was), s.Table) + ") AS " + row.Alias
+	}
 	if s.Link != nil {
 		switch {
 		case s.Link.Parent != nil:

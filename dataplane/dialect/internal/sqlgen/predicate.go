@@ -169,7 +169,7 @@ func (g *Generator) withRow(p relational.WithRow, row *Row) string {
 }
 
 func (g *Generator) exists(p relational.Exists, row *Row) string {
-	s := &relational.Select{Table: p.Select.Table, Link: p.Select.Link, Where: p.Select.Where, Cursors: p.Select.Cursors, OrderBy: p.Select.OrderBy, Desc: p.Select.Desc}
+	s := &relational.Select{Table: p.Select.Table, Was: p.Select.Was, Link: p.Select.Link, Where: p.Select.Where, Cursors: p.Select.Cursors, OrderBy: p.Select.OrderBy, Desc: p.Select.Desc}
 	found := g.NewRow()
 	from, where := g.rows(s, found, row, s.Where != nil || len(s.Cursors) > 0 || p.Keep)
 	if p.Select.Skip != 0 {

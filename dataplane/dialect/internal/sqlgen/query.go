@@ -150,6 +150,8 @@ func (g *Generator) value(v relational.Value, row *Row) string {
 		return "coalesce(" + strings.Join(options, ", ") + ")"
 	case relational.Argument:
 		return g.engine.Output(g.Arg(v.Arg), relational.KindText)
+	case relational.Noted:
+		return g.engine.Noted(g.Arg(v.Arg), v.Column)
 	case relational.When:
 		return "CASE WHEN " + g.Arg(v.Arg) + " = " + Text(v.Is) + " THEN " + g.value(v.Then, row) + " ELSE " + g.value(v.Else, row) + " END"
 	case relational.Guarded:
@@ -187,6 +189,8 @@ func (g *Generator) one(v *relational.One, row *Row) string {
 // order and no limit.
 func single(s *relational.Select) bool {
 	switch {
+	case s.Was != 0:
+		return true
 	case len(s.Cursors) > 0 || s.Skip != 0 || s.Limit != 0 || s.Max != 0:
 		return false
 	case s.Link != nil && s.Link.Parent != nil:
