@@ -29,8 +29,8 @@ var rules = []rule{
 	{"dataplane/dialect", []string{"dataplane/relational", "dataplane/datamodel", "tenancy"}, "a dialect renders what relational says; it reaches no database"},
 	{"dataplane/connector", []string{"dataplane/dialect", "dataplane/relational", "dataplane/datamodel", "tenancy"}, "a socket runs statements for a tenant; it knows neither requests nor deploys"},
 	{"dataplane/invalidation", []string{"dataplane/connector/queue", "tenancy"}, "what changed is told by id; whoever hears it looks for themselves"},
-	{"dataplane/event", []string{"tenancy"}, "an envelope knows no room"},
-	{"dataplane/outbox", []string{"dataplane/event", "dataplane/connector", "dataplane/dialect", "dataplane/relational", "tenancy"}, "events are appended in a connector's transaction"},
+	{"dataplane/event", []string{"dataplane/connector", "tenancy"}, "an envelope knows what is in it and what carries it"},
+	{"dataplane/outbox", []string{"dataplane/event", "dataplane/connector", "tenancy"}, "a relay brings from one connector to another what it need not understand"},
 	{"dataplane/compiledschema", []string{"dataplane/coercion", "dataplane/datamodel", "dataplane/relational", "tenancy"}, "the same compiled schema is checked at deploy and served: it knows no request"},
 
 	// The stages of a request. Each may use what stands above it.
@@ -40,8 +40,11 @@ var rules = []rule{
 	{"dataplane/internal/response", append([]string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/planner", "tenancy"}, doors...), "an answer is shaped by its plan"},
 	{"dataplane/internal/executor", append([]string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/planner", "dataplane/internal/response", "tenancy"}, doors...), "the executor runs plans and makes none"},
 	{"dataplane/internal/bulk", append([]string{"dataplane/internal/fault", "tenancy"}, doors...), "bulk data passes by operations and plans"},
+	{"dataplane/internal/eventgateway", append([]string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/planner", "dataplane/internal/response",
+		"dataplane/internal/executor", "dataplane/internal/subscription", "tenancy"}, doors...), "an event is answered by the stages of a request, and told in no protocol's words"},
 	{"dataplane/internal", append([]string{"tenancy"}, doors...), "a new stage says in this table which stages stand above it"},
 	{"dataplane/internal/transport", []string{"dataplane/internal/fault", "dataplane/internal/operation", "dataplane/internal/response", "dataplane/coercion", "tenancy"}, "transport speaks HTTP; it sees the work only through what it asks for, with values as coercion reads them, and what it gets"},
+	{"dataplane/internal/subscription", []string{"dataplane/coercion", "tenancy"}, "the protocols of subscriptions see the events only through what they ask for, with values as coercion reads them"},
 	{"dataplane", append([]string{"dataplane/internal", "tenancy"}, doors...), "the data plane does not know who manages it"},
 
 	{"controlplane/store/postgresstore", []string{"controlplane/store", "dataplane/connector/database/postgresurl", "migrations", "tenancy"}, "a server is reached in the same way whatever it keeps"},
@@ -135,6 +138,7 @@ var libraries = []rule{
 	{"github.com/vektah/gqlparser/v2", []string{"dataplane", "controlplane", "cmd/icehouse/internal", "deploy/testbed"}, "GraphQL is read in the planes"},
 	{"github.com/alecthomas/kong", []string{"cmd/icehouse/internal/cli"}, "only the command line parses arguments"},
 	{"github.com/goccy/go-yaml", []string{"cmd/icehouse/internal/yamldoc", "controlplane/definition", "deploy/testbed"}, "YAML is read at the two ends of a deploy"},
+	{"github.com/gorilla/websocket", []string{"dataplane/internal/subscription", "deploy/bench"}, "a connection of a client is held where its protocol is spoken"},
 	{"github.com/golang-jwt/jwt/v5", []string{"tenancy/token"}, "tokens are made and read in one place"},
 }
 

@@ -20,7 +20,7 @@ func TestEvents(t *testing.T) {
 				type Book @model { id: ID! @isUnique title: String! author: Author @relation(name: "Books") }`, 0)
 			model := p.Schema.Layout().Model()
 			for _, of := range model.Types {
-				if _, err := c.DB.Listen(t.Context(), p.Scope, 0, p.Schema.Layout().Listen(of), time.Now().Add(time.Minute)); err != nil {
+				if _, err := c.DB.Listen(t.Context(), p.Scope, 1, p.Schema.Layout().Listen(of), time.Now().Add(time.Minute)); err != nil {
 					t.Fatal(err)
 				}
 			}

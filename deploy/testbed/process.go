@@ -87,8 +87,13 @@ func (h home) start(ctx context.Context, more string, fill ...string) (port int,
 	if err = errors.Join(err, config.Close()); err != nil {
 		return 0, nil, err
 	}
-	stop, err = supervise(ctx, h.command(context.WithoutCancel(ctx), "postgres", "-D", h.data), port, h.folder, h.data, h.clean)
+	stop, err = h.run(ctx, port, h.clean)
 	return port, stop, err
+}
+
+// run runs the server. stop ends it.
+func (h home) run(ctx context.Context, port int, clean func()) (stop func(), err error) {
+	return supervise(ctx, h.command(context.WithoutCancel(ctx), "postgres", "-D", h.data), port, h.folder, h.data, clean)
 }
 
 func serverAddress(port int) string {

@@ -236,6 +236,15 @@ func (k *Keys) Read(text string, project tenancy.ProjectID) (Claims, bool) {
 	return c, true
 }
 
+// Expiry is when a token ends that Read has taken; zero: never.
+func Expiry(text string) time.Time {
+	var p payload
+	if _, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(text, &p); err != nil || p.Exp == nil {
+		return time.Time{}
+	}
+	return time.Unix(int64(*p.Exp), 0)
+}
+
 // payload is the wire form. Names count with their case, and no name may stand
 // twice: what is read here must be what any other reader reads.
 type payload struct {

@@ -35,6 +35,8 @@ type Request struct {
 	User     string // the id of the node whose token was sent; "" for nobody
 	Planner  Planner
 	Current  bool // the plan is known to be of the release that serves
+	// Event is what a subscription is told of; nil for requests.
+	Event *planner.Event
 }
 
 // Planner makes another plan for the same request.
@@ -56,7 +58,7 @@ func Run(ctx context.Context, request Request) (Result, error) {
 	r := &run{
 		Request: request,
 		ctx:     ctx,
-		binding: planner.Binding{Prepared: request.Prepared, Now: request.Now.UTC().Truncate(time.Millisecond), User: request.User},
+		binding: planner.Binding{Prepared: request.Prepared, Now: request.Now.UTC().Truncate(time.Millisecond), User: request.User, Event: request.Event},
 	}
 	if r.Plan.Read == nil {
 		return r.writes()

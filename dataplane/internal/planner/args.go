@@ -47,7 +47,7 @@ func (p Param) same(q Param) bool {
 }
 
 func (s Source) same(o Source) bool {
-	if s.kind != o.kind || s.scalar != o.scalar || s.literal != o.literal || s.name != o.name || s.number != o.number || len(s.path) != len(o.path) || s.kind == fromItems {
+	if s.kind != o.kind || s.scalar != o.scalar || s.literal != o.literal || s.name != o.name || s.number != o.number || s.event != o.event || s.edges != o.edges || len(s.path) != len(o.path) || s.kind == fromItems {
 		return false
 	}
 	for i := range s.path {

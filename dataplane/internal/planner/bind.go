@@ -22,6 +22,7 @@ type Binding struct {
 	Prepared *operation.Prepared
 	Now      time.Time // of the request, UTC, whole milliseconds
 	User     string    // the id of the node whose token was sent; "" for nobody
+	Event    *Event    // that a subscription is told of; nil for requests
 	ids      []any     // new ids
 	now      any       // Now
 }
@@ -243,6 +244,8 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 		return b.User, nil
 	case fromRow:
 		return nil, fault.Internal(errors.New("a row's value stands among a statement's arguments"))
+	case fromEvent:
+		return b.Event.part(s), nil
 	case fromItems:
 		items := make([]any, 0, len(s.items))
 		for _, item := range s.items {

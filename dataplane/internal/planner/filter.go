@@ -163,11 +163,11 @@ func (p *planning) filterToOne(a *args, f *datamodel.Field, in input) (relationa
 	if err != nil {
 		return nil, err
 	}
-	if id, ok := related.Where.(relational.Compare); ok && id.Column == related.Table.ID && id.Op == relational.Equal && related.Link.Parent != nil {
+	if id, ok := related.Where.(relational.Compare); ok && id.Column == related.Table.ID && id.Op == relational.Equal && related.Link.Parent != nil && p.gone == nil {
 		// The row itself says which node it points at.
 		return relational.Definite{Predicate: relational.Compare{Column: related.Link.Parent, Op: relational.Equal, Arg: id.Arg}}, nil
 	}
-	return relational.Exists{Select: related, Not: in.kind == null}, nil
+	return p.some(a, f, in, related, in.kind == null, false)
 }
 
 func (p *planning) filterToMany(a *args, key compiledschema.FilterKey, in input) (relational.Predicate, *fault.Fault) {
@@ -180,9 +180,9 @@ func (p *planning) filterToMany(a *args, key compiledschema.FilterKey, in input)
 	}
 	switch key.Kind {
 	case compiledschema.FilterSome:
-		return relational.Exists{Select: related}, nil
+		return p.some(a, key.Field, in, related, false, false)
 	case compiledschema.FilterNone:
-		return relational.Exists{Select: related, Not: true}, nil
+		return p.some(a, key.Field, in, related, true, false)
 	default:
 		if related.Where == nil {
 			return relational.Constant(true), nil // nothing can violate no condition
@@ -190,13 +190,25 @@ func (p *planning) filterToMany(a *args, key compiledschema.FilterKey, in input)
 		// No related row violates it. A condition that is neither true nor
 		// false is not violated (LQ-D20).
 		related.Where = relational.Not{Predicate: related.Where}
-		return relational.Exists{Select: related, Not: true}, nil
+		return p.some(a, key.Field, in, related, true, true)
 	}
+}
+
+// some holds when a related node is found, or none (not). violating says that it is one
+// that does not fulfil the inner filter.
+func (p *planning) some(a *args, f *datamodel.Field, in input, related *relational.Select, not, violating bool) (relational.Predicate, *fault.Fault) {
+	if p.gone == nil {
+		return relational.Exists{Select: related, Not: not}, nil
+	}
+	return p.someBefore(a, f, in, related, not, violating)
 }
 
 // related selects the nodes of a relation field that fulfil the inner filter.
 func (p *planning) related(a *args, f *datamodel.Field, in input) (*relational.Select, *fault.Fault) {
+	was := p.was
+	p.was = false // what is related is there
 	where, err := p.filter(a, f.Target(), in)
+	p.was = was
 	if err != nil {
 		return nil, err
 	}

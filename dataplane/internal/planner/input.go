@@ -6,6 +6,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"icehouse/dataplane/coercion"
+	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/tenancy/meter"
 )
@@ -24,6 +25,12 @@ type planning struct {
 	verdicts    []Verdict
 	features    meter.Feature
 	queries     int // permission queries
+	// gone is the type of a node that was deleted, while a condition is about the state
+	// before that; was, that it is about the node itself. returns counts how often it has
+	// come back to the node.
+	gone    *datamodel.Type
+	was     bool
+	returns int
 }
 
 // input is a value that the client gave: its structure, which the plan may

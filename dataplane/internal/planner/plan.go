@@ -201,6 +201,8 @@ type Source struct {
 	items   []Source         // list
 	scalar  datamodel.Scalar // what a literal is read as, where its place in the text says; else Param's
 	row     *rowValue
+	event   eventPart
+	edges   string // of an event: which
 }
 
 type sourceKind uint8
@@ -214,6 +216,7 @@ const (
 	fromItems
 	fromRequester // the id of the node whose token was sent
 	fromRow       // of the row that a condition is about; never bound
+	fromEvent     // of the event that a subscription is told of
 )
 
 // Param is how one argument is made.

@@ -57,6 +57,7 @@ type Config struct {
 	RequestBurst      float64       `envvar:"ICEHOUSE_REQUEST_BURST" default:"20000" help:"How many of them may come at once after a time of silence."`
 	Concurrent        int           `envvar:"ICEHOUSE_CONCURRENT_REQUESTS" name:"concurrent-requests" default:"1000" help:"Requests that each process answers at the same time for one project; more are refused with HTTP 429; 0: no limit."`
 	Timeout           time.Duration `envvar:"ICEHOUSE_REQUEST_TIMEOUT" name:"request-timeout" default:"45s" help:"How long a request to a project may take; one that takes longer is answered with code 1000."`
+	EventRetention    time.Duration `envvar:"ICEHOUSE_EVENT_RETENTION" name:"event-retention" default:"24h" help:"For how long subscriptions can be resumed: events are kept that long."`
 	Grace             time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
 	Role Role `kong:"-"`
@@ -148,11 +149,23 @@ func (c *Config) checkLimits() error {
 		return fmt.Errorf("concurrent requests %d: want a number, or 0 for no limit", c.Concurrent)
 	case c.Timeout < 0 || c.Timeout > longestRequest:
 		return fmt.Errorf("request timeout %v: want at most %v", c.Timeout, longestRequest)
-	case c.Timeout == 0:
+	case c.EventRetention != 0 && (c.EventRetention < time.Minute || c.EventRetention > longestRetention):
+		return fmt.Errorf("event retention %v: want between 1m and %v", c.EventRetention, longestRetention)
+	}
+	if c.Timeout == 0 {
 		c.Timeout = requestTimeout
+	}
+	if c.EventRetention == 0 {
+		c.EventRetention = eventRetention
 	}
 	return nil
 }
+
+// Events are kept for a day, so that a client which was away for a night can resume.
+const (
+	eventRetention   = 24 * time.Hour
+	longestRetention = 30 * 24 * time.Hour
+)
 
 // The times of a request: of the hosted platform of 2017, and of clusters that people
 // had themselves (platform §10).

@@ -22,8 +22,13 @@ type Planes struct {
 	System    http.Handler // the management API
 	Functions http.Handler // uploads of functions
 	Data      http.Handler // the projects' APIs
+	// Subscriptions is the projects' Subscriptions API; EndSubscriptions ends its sessions.
+	Subscriptions    http.Handler
+	EndSubscriptions func(context.Context) error
 	// Tidy finishes, until its context ends, what others left undone.
 	Tidy func(context.Context)
+	// Relay relays events until its context ends.
+	Relay func(context.Context)
 	// Count hands over what was counted, until its context ends and once more then.
 	Count func(context.Context)
 }

@@ -27,6 +27,7 @@ type databases struct {
 	config config.Config
 	store  store.Store
 	tell   func(tenancy.ProjectID) // of writes; nil: nobody can hear it
+	events func(tenancy.Placement) // says that events were committed
 
 	flight singleflight.Group
 	mu     sync.RWMutex
@@ -39,7 +40,7 @@ const openTime = 15 * time.Second
 // openDatabases opens the platform's own. Processes tell each other what they write where
 // they can.
 func openDatabases(ctx context.Context, c config.Config, p products, log *slog.Logger, closers *rungroup.Closers) (*databases, error) {
-	d := &databases{config: c, store: p.store, opened: map[tenancy.Placement]*database.DB{}}
+	d := &databases{config: c, store: p.store, events: p.events.Committed, opened: map[tenancy.Placement]*database.DB{}}
 	shared := p.messages.Features().Shared
 	if shared {
 		d.tell = p.announcer.Written
@@ -54,7 +55,9 @@ func openDatabases(ctx context.Context, c config.Config, p products, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	d.opened[tenancy.DefaultPlacement] = db
+	if err := d.add(tenancy.DefaultPlacement, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	closers.Push("projects' databases", d.close)
 	if shared && c.Role.Has(config.Data) {
 		unheard, err := invalidation.WatchWrites(p.messages, log, d.wrote)
@@ -68,6 +71,30 @@ func openDatabases(ctx context.Context, c config.Config, p products, log *slog.L
 
 func (d *databases) open(ctx context.Context, url, readerURL string) (*database.DB, error) {
 	return postgresdb.Open(ctx, postgresdb.Config{URL: url, ReaderURL: readerURL, Reading: database.Reader{Behind: d.config.ReaderBehind, Tell: d.tell}})
+}
+
+// add makes a database that was opened one of those in use.
+func (d *databases) add(p tenancy.Placement, db *database.DB) error {
+	if err := db.OnEvents(func() { d.events(p) }); err != nil {
+		return err
+	}
+	d.opened[p] = db
+	return nil
+}
+
+// placements are those whose databases may hold projects.
+func (d *databases) placements(ctx context.Context) ([]tenancy.Placement, error) {
+	all, err := d.store.Placements(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := []tenancy.Placement{tenancy.DefaultPlacement}
+	for _, one := range all {
+		if one.Name != tenancy.DefaultPlacement {
+			names = append(names, one.Name)
+		}
+	}
+	return names, nil
 }
 
 func (d *databases) known(p tenancy.Placement) *database.DB {
@@ -104,8 +131,7 @@ func (d *databases) of(p tenancy.Placement) (*database.DB, error) {
 			if d.opened == nil {
 				return nil, errors.Join(errors.New("the databases are closed"), db.Close())
 			}
-			d.opened[p] = db
-			return db, nil
+			return db, d.add(p, db)
 		}
 		return nil, fmt.Errorf("there is no placement %q", p)
 	})

@@ -19,6 +19,7 @@ import (
 	"icehouse/dataplane/connector/queue/memqueue"
 	"icehouse/dataplane/connector/queue/rabbitqueue"
 	"icehouse/dataplane/invalidation"
+	"icehouse/dataplane/outbox"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
@@ -28,12 +29,20 @@ import (
 
 // Open opens the products of a set-up and hangs the planes of its role on them.
 func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, closers *rungroup.Closers) (*Planes, error) {
-	if !c.Role.Has(config.Control) && !c.Role.Has(config.Data) {
-		return &Planes{}, nil // nothing is relayed and no function is run yet
-	}
 	p, err := openProducts(ctx, c, log, closers)
 	if err != nil {
 		return nil, err
+	}
+	planes := new(Planes)
+	if c.Role.Has(config.Worker) {
+		planes.Relay = (&outbox.Worker{
+			Placements: p.databases.placements,
+			Open:       func(of tenancy.Placement) (outbox.Streams, error) { return p.databases.of(of) },
+			Queue:      p.messages, Keep: c.EventRetention, Log: log,
+		}).Run
+	}
+	if c.Role == config.Worker {
+		return planes, nil
 	}
 	sender, err := openMail(c)
 	if err != nil {
@@ -49,6 +58,13 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		grants.Forget(project)
 	}
 	var plane *dataplane.DataPlane
+	var subscriptions *dataplane.Subscriptions // nil: another role's
+	changed := func(project tenancy.ProjectID) {
+		forget(project)
+		if subscriptions != nil {
+			subscriptions.Changed(project)
+		}
+	}
 	control, err := controlplane.New(controlplane.Config{
 		Store: p.store, Databases: p.databases.of,
 		CopyNodes: func(ctx context.Context, from, to tenancy.ProjectID) error { return plane.Copy(ctx, from, to) },
@@ -57,7 +73,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
 		OnRelease: func(project tenancy.ProjectID) {
-			forget(project)
+			changed(project)
 			p.announcer.Announce(project)
 		},
 		Mail: sender, MailLinks: c.MailLinks, SignUpClosed: c.SignUp == config.SignUpClosed, Proxies: c.Proxies,
@@ -71,11 +87,6 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	closers.Push("directory", func() error { projects.Close(); return nil })
 	grants = authn.NewCache(control.Grants())
 	closers.Push("rights", func() error { grants.Close(); return nil })
-	unwatch, err := invalidation.Watch(p.messages, log, forget, projects.Watch)
-	if err != nil {
-		return nil, err
-	}
-	closers.Push("invalidation", func() error { unwatch(); return nil })
 
 	usage := meter.New(p.store, meter.Options{Log: log})
 	plane = dataplane.New(dataplane.Config{
@@ -90,7 +101,20 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		Proxies:   c.Proxies,
 		Log:       log,
 	})
-	planes := new(Planes)
+	if c.Role.Has(config.Data) {
+		subscriptions = plane.Subscribe(p.messages)
+		closers.Push("subscriptions", func() error { subscriptions.Close(); return nil })
+	}
+	unwatch, err := invalidation.Watch(p.messages, log, changed, func(all bool) {
+		projects.Watch(all)
+		if all && subscriptions != nil {
+			subscriptions.CheckAll()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	closers.Push("invalidation", func() error { unwatch(); return nil })
 	if c.Role.Has(config.Control) {
 		if err := control.Start(ctx); err != nil {
 			return nil, err
@@ -99,6 +123,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	if c.Role.Has(config.Data) {
 		planes.Data, planes.Count = plane.Handler(), usage.Run
+		planes.Subscriptions, planes.EndSubscriptions = subscriptions.Handler(), subscriptions.Stop
 	}
 	return planes, nil
 }
@@ -108,6 +133,7 @@ type products struct {
 	store     store.Store
 	messages  *queue.Queue
 	announcer *invalidation.Announcer
+	events    *outbox.Announcer
 	databases *databases
 }
 
@@ -118,6 +144,8 @@ func openProducts(ctx context.Context, c config.Config, log *slog.Logger, closer
 	if p.messages, p.announcer, err = openMessages(c, log, closers); err != nil {
 		return p, err
 	}
+	p.events = outbox.NewAnnouncer(p.messages, log)
+	closers.Push("events", func() error { p.events.Close(); return nil })
 	p.databases, err = openDatabases(ctx, c, p, log, closers)
 	return p, err
 }

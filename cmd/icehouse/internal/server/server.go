@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -60,6 +61,12 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Server, err
 	s.serve("api", s.routes(), s.api, log)
 	if s.functions != nil {
 		s.serve("function uploads", s.planes.Functions, s.functions, log)
+	}
+	if s.planes.Relay != nil {
+		s.group.Members = append(s.group.Members, rungroup.Loop("relaying", s.planes.Relay))
+	}
+	if s.planes.EndSubscriptions != nil { // last, and so stopped first: sessions end with a word
+		s.group.Members = append(s.group.Members, s.sessions())
 	}
 	if s.planes.Tidy != nil {
 		s.group.Members = append(s.group.Members, rungroup.Loop("tidying", s.planes.Tidy))
@@ -141,8 +148,31 @@ func (s *Server) routes() http.Handler {
 	if s.planes.Data != nil {
 		r.Handle("/simple/v1/*", s.planes.Data)
 		r.Handle("/relay/v1/*", s.planes.Data)
+		r.Handle("/subscriptions/v1/*", s.planes.Subscriptions)
+		r.Handle("/v1/*", s.planes.Subscriptions)
 	}
 	return r
+}
+
+// sessions is the member that ends subscriptions. They run on connections that the HTTP
+// server has given away.
+func (s *Server) sessions() rungroup.Member {
+	stopped := make(chan struct{})
+	var once sync.Once
+	return rungroup.Member{
+		Name: "subscriptions",
+		Run: func(base context.Context) error {
+			select {
+			case <-base.Done():
+			case <-stopped:
+			}
+			return nil
+		},
+		Stop: func(ctx context.Context) error {
+			once.Do(func() { close(stopped) })
+			return s.planes.EndSubscriptions(ctx)
+		},
+	}
 }
 
 // Run serves until stop ends, or something fails, and closes everything.
