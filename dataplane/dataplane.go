@@ -352,10 +352,7 @@ func (t *task) Anonymous() (*planner.Plan, error) {
 
 // makePlan finds the plan for who asks, or makes it.
 func (t *task) makePlan() error {
-	as := t.who.Requester
-	if as.Type != "" && t.schema.ModelType(as.Type) == nil {
-		as.Type = "" // no node has this type
-	}
+	as := t.who.Requester.In(t.schema)
 	key := planKey{t.prepared.Document.ID, t.prepared.Shape, as, t.explains}
 	var ok bool
 	if t.plan, ok = t.plans.GetIfPresent(key); ok {
@@ -379,11 +376,16 @@ type requester struct {
 }
 
 func (p *pipeline) requester(ctx context.Context, c transport.Caller) (requester, error) {
-	if c.Token == "" {
-		return requester{}, nil
-	}
-	who, err := (&authn.Authenticator{Keys: p.config.Tokens, Grants: p.config.Grants}).Requester(ctx, c.Project.Project, c.Token)
+	who, err := (*DataPlane)(p).who(ctx, c.Project.Project, c.Token)
 	return requester{planner.Requester{Admin: who.Admin, Type: who.Type}, who.Node}, err
+}
+
+// who says whose token it is; nobody's without one.
+func (d *DataPlane) who(ctx context.Context, project tenancy.ProjectID, token string) (authn.Requester, error) {
+	if token == "" {
+		return authn.Requester{}, nil
+	}
+	return (&authn.Authenticator{Keys: d.config.Tokens, Grants: d.config.Grants}).Requester(ctx, project, token)
 }
 
 // failed is the answer when nothing was executed.

@@ -28,10 +28,7 @@ func (d *DataPlane) Subscribe(messages *queue.Queue) *Subscriptions {
 		Documents: d.documents,
 		Database:  d.config.Database,
 		Requester: func(ctx context.Context, project tenancy.ProjectID, text string) (authn.Requester, time.Time, error) {
-			if text == "" {
-				return authn.Requester{}, time.Time{}, nil
-			}
-			who, err := (&authn.Authenticator{Keys: d.config.Tokens, Grants: d.config.Grants}).Requester(ctx, project, text)
+			who, err := d.who(ctx, project, text)
 			if err != nil || who == (authn.Requester{}) {
 				return who, time.Time{}, err
 			}

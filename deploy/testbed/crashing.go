@@ -22,18 +22,7 @@ type Server struct {
 // Crashing starts a server for a test alone.
 func Crashing(t testing.TB) *Server {
 	t.Helper()
-	bin := findPrograms()
-	if bin == "" {
-		t.Skip("this test needs the programs of a PostgreSQL server on this machine")
-	}
-	h, err := newHome(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, stop, err := h.start(t.Context(), "synchronous_commit = on\nfull_page_writes = on\n", "initdb", "-D", h.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	if err != nil {
-		t.Fatal(err)
-	}
+	h, port, stop := primary(t, "synchronous_commit = on\nfull_page_writes = on\n")
 	s := &Server{URL: serverAddress(port), home: h, port: port, stop: stop}
 	t.Cleanup(func() { s.stop() })
 	return s

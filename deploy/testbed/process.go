@@ -106,28 +106,40 @@ func startServer(ctx context.Context, bin string) (url string, stop func(), err 
 	if err != nil {
 		return "", nil, err
 	}
-	port, stop, err := h.start(ctx, "", "initdb", "-D", h.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	port, stop, err := h.start(ctx, "", h.initdb()...)
 	return serverAddress(port), stop, err
+}
+
+// primary starts a server for a test alone, with further settings.
+func primary(t testing.TB, more string) (h home, port int, stop func()) {
+	t.Helper()
+	bin := findPrograms()
+	if bin == "" {
+		t.Skip("this test needs the programs of a PostgreSQL server on this machine")
+	}
+	h, err := newHome(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, stop, err = h.start(t.Context(), more, h.initdb()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, port, stop
+}
+
+// initdb is how an empty server is made.
+func (h home) initdb() []string {
+	return []string{"initdb", "-D", h.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"}
 }
 
 // Followed starts two servers for a test, of which the second shows what is written to
 // the first so much later, and only to read.
 func Followed(t testing.TB, later time.Duration) (url, readerURL string, stopReader func()) {
 	t.Helper()
-	bin := findPrograms()
-	if bin == "" {
-		t.Skip("this test needs the programs of a PostgreSQL server on this machine")
-	}
-	first, err := newHome(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, stop, err := first.start(t.Context(), "wal_level = replica\n", "initdb", "-D", first.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	if err != nil {
-		t.Fatal(err)
-	}
+	first, port, stop := primary(t, "wal_level = replica\n")
 	t.Cleanup(stop)
-	second, err := newHome(bin)
+	second, err := newHome(first.bin)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,15 +75,15 @@ type Gateway struct {
 	watching atomic.Bool
 
 	mu      sync.Mutex
-	streams map[streamKey]*stream
+	streams map[subject]map[*stream]bool
 	closed  bool
 
-	following sync.Mutex
-	followers map[followed]map[*stream]bool
+	binding sync.Mutex // held while topics come or go
 }
 
-// followed is what topics are of.
-type followed struct {
+// subject is what the queue's topics are of. There is a stream of it for each release
+// that somebody is still subscribed to.
+type subject struct {
 	project tenancy.ProjectID
 	model   string
 }
@@ -89,17 +91,12 @@ type followed struct {
 // bindTime is how long the queue may take to lead a topic here.
 const bindTime = 5 * time.Second
 
-// follow sees to it that the queue brings the events of a stream.
+// follow sees to it that the queue brings the events of a stream, which is among streams.
 func (g *Gateway) follow(ctx context.Context, s *stream) error {
 	ctx, cancel := context.WithTimeout(ctx, bindTime)
 	defer cancel()
-	g.following.Lock()
-	defer g.following.Unlock()
-	of := followed{s.project, s.model}
-	if g.followers[of] == nil {
-		g.followers[of] = map[*stream]bool{}
-	}
-	g.followers[of][s] = true
+	g.binding.Lock()
+	defer g.binding.Unlock()
 	for _, topic := range event.Topics(s.project, s.model) {
 		if err := g.topics.Add(ctx, topic); err != nil {
 			return err
@@ -110,16 +107,11 @@ func (g *Gateway) follow(ctx context.Context, s *stream) error {
 
 // unfollow ends that, unless another stream needs the same topics.
 func (g *Gateway) unfollow(s *stream) {
-	g.following.Lock()
-	defer g.following.Unlock()
-	of := followed{s.project, s.model}
-	if !g.followers[of][s] {
+	g.binding.Lock()
+	defer g.binding.Unlock()
+	if len(g.of(s.subject)) > 0 {
 		return
 	}
-	if delete(g.followers[of], s); len(g.followers[of]) > 0 {
-		return
-	}
-	delete(g.followers, of)
 	for _, topic := range event.Topics(s.project, s.model) {
 		g.topics.Remove(topic)
 	}
@@ -127,15 +119,14 @@ func (g *Gateway) unfollow(s *stream) {
 
 // streamKey is what a stream is of.
 type streamKey struct {
-	project   tenancy.ProjectID
+	subject
 	placement tenancy.Placement
 	release   int64
-	model     string
 }
 
 // New starts a gateway.
 func New(c Config) *Gateway {
-	g := &Gateway{Config: c, streams: map[streamKey]*stream{}, followers: map[followed]map[*stream]bool{}}
+	g := &Gateway{Config: c, streams: map[subject]map[*stream]bool{}}
 	g.ctx, g.end = context.WithCancel(context.Background())
 	g.topics = c.Messages.Follow(event.Channel, queue.Subscriber{Receive: g.receive, Watching: g.watch})
 	g.busy.Go(g.run)
@@ -173,14 +164,20 @@ func (g *Gateway) CheckAll() {
 	}
 }
 
-func (g *Gateway) all() []*stream {
+func (g *Gateway) all() (out []*stream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	out := make([]*stream, 0, len(g.streams))
-	for _, s := range g.streams {
-		out = append(out, s)
+	for _, streams := range g.streams {
+		out = slices.AppendSeq(out, maps.Keys(streams))
 	}
 	return out
+}
+
+// of are the streams of a subject.
+func (g *Gateway) of(what subject) []*stream {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Collect(maps.Keys(g.streams[what]))
 }
 
 // check ends a stream whose release serves no longer. It does not wait.
@@ -214,15 +211,7 @@ func (g *Gateway) receive(m queue.Message) {
 		g.Log.Warn("a message is dropped", "channel", event.Channel.Name, "error", err)
 		return
 	}
-	g.mu.Lock()
-	var to []*stream
-	for key, s := range g.streams {
-		if key.project == e.Project && key.model == e.Model {
-			to = append(to, s)
-		}
-	}
-	g.mu.Unlock()
-	for _, s := range to {
+	for _, s := range g.of(subject{e.Project, e.Model}) {
 		s.receive(e, whole)
 	}
 }
@@ -319,4 +308,9 @@ func (g *Gateway) extend(placement tenancy.Placement, streams []*stream) {
 
 func refusal(kind subscription.RefusalKind, message string) *subscription.Refusal {
 	return &subscription.Refusal{Kind: kind, Errors: []subscription.Error{{Message: message}}}
+}
+
+// gap says that what is behind a cursor is not known.
+func gap(message string) *subscription.Refusal {
+	return &subscription.Refusal{Kind: subscription.Gap, Errors: []subscription.Error{{Message: message, Code: gapCode}}}
 }

@@ -168,7 +168,7 @@ func (g *group) catchUp(position int64) bool {
 		case err == nil && len(events) > 0:
 			return true
 		case errors.Is(err, database.ErrGap):
-			g.over(&subscription.Refusal{Kind: subscription.Gap, Errors: []subscription.Error{{Message: goneBy, Code: gapCode}}})
+			g.over(gap(goneBy))
 			return false
 		}
 		select {

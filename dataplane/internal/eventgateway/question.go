@@ -259,10 +259,7 @@ func (q *question) plan(kind database.EventKind, given []string) (*planner.Plan,
 	if plan, ok := q.plans[key]; ok {
 		return plan, nil
 	}
-	who := planner.Requester{Admin: q.who.Admin, Type: q.who.Type}
-	if who.Type != "" && q.stream.schema.ModelType(who.Type) == nil {
-		who.Type = "" // no node has this type
-	}
+	who := planner.Requester{Admin: q.who.Admin, Type: q.who.Type}.In(q.stream.schema)
 	plan, err := planner.MakeForEvent(q.prepared, q.target(who), kind, given)
 	if err != nil {
 		return nil, err

@@ -198,26 +198,33 @@ func (s *stream) cursor(position int64) string {
 
 // position reads a cursor.
 func (s *stream) position(cursor string) (int64, error) {
-	gap := &subscription.Refusal{Kind: subscription.Gap, Errors: []subscription.Error{{Message: badCursor, Code: gapCode}}}
 	at := strings.LastIndexByte(cursor, '-')
 	if at < 0 || cursor[:at] != s.epoch {
-		return 0, gap
+		return 0, gap(badCursor)
 	}
 	position, err := strconv.ParseInt(cursor[at+1:], 10, 64)
 	if err != nil || position < 0 {
-		return 0, gap
+		return 0, gap(badCursor)
 	}
 	return position, nil
 }
 
 // stream finds or makes a stream.
 func (g *Gateway) stream(ctx context.Context, entry directory.Entry, schema *compiledschema.Schema, t *datamodel.Type) (*stream, error) {
-	key := streamKey{entry.Project, entry.Placement, entry.Release, t.Name}
+	key := streamKey{subject{entry.Project, t.Name}, entry.Placement, entry.Release}
 	g.mu.Lock()
-	s := g.streams[key]
+	var s *stream
+	for known := range g.streams[key.subject] {
+		if known.streamKey == key {
+			s = known
+		}
+	}
 	if s == nil && !g.closed {
 		s = newStream(g, key, schema, t)
-		g.streams[key] = s
+		if g.streams[key.subject] == nil {
+			g.streams[key.subject] = map[*stream]bool{}
+		}
+		g.streams[key.subject][s] = true
 		g.busy.Go(s.open)
 	}
 	g.mu.Unlock()

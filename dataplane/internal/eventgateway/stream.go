@@ -186,7 +186,7 @@ func (s *stream) read() {
 			s.filling = false
 			s.mu.Unlock()
 			if errors.Is(err, database.ErrGap) {
-				s.over(&subscription.Refusal{Kind: subscription.Gap, Errors: []subscription.Error{{Message: goneBy, Code: gapCode}}})
+				s.over(gap(goneBy))
 			}
 			return
 		}
@@ -255,7 +255,7 @@ func (s *stream) join(ctx context.Context, q *question, member *subscriber, curs
 		member.after = position
 		if !s.has(position) { // is it still there, or of another process that is ahead of this one?
 			if _, err := s.db.Events(ctx, s.scope, s.model, s.epoch, position, 1); errors.Is(err, database.ErrGap) {
-				return "", &subscription.Refusal{Kind: subscription.Gap, Errors: []subscription.Error{{Message: goneBy, Code: gapCode}}}
+				return "", gap(goneBy)
 			} else if err != nil {
 				return "", err
 			}
@@ -388,8 +388,8 @@ func (s *stream) extended(until time.Time) {
 func (s *stream) over(reason *subscription.Refusal) {
 	g := s.gateway
 	g.mu.Lock()
-	if g.streams[s.streamKey] == s {
-		delete(g.streams, s.streamKey)
+	if delete(g.streams[s.subject], s); len(g.streams[s.subject]) == 0 {
+		delete(g.streams, s.subject)
 	}
 	g.mu.Unlock()
 	s.mu.Lock()

@@ -86,20 +86,9 @@ func MakeForEvent(prepared *operation.Prepared, target Target, kind database.Eve
 	}
 	value, node := e.payload(c, where)
 	node.Key, node.Field = c.key, p.doc.FieldOf(c.first())
-	r := e.reader
-	top := []relational.Field{{Key: c.key, Value: value}}
-	shape := &Node{NonNull: true, Children: []*Node{node}}
-	read := &Read{Rewrite: r.rewrite, Watch: r.watch, Checks: shape.checks(), AsRequester: p.asRequester}
-	if p.asRequester {
-		top = append(top, relational.Field{Key: requesterKey, Value: &relational.Count{Select: p.requesterNode(&r.args)}})
-	}
-	if r.usesRows || p.asRequester {
-		statement := p.target.Dialect.Query(p.target.Namespace, &relational.Query{Fields: top, Args: r.args.types()})
-		read.Step = &Step{Statement: statement, Params: r.args.params}
-	} else {
-		read.Constant = constantObject(top)
-	}
-	return &Plan{Read: read, Root: shape, Mark: r.mark(), Features: p.features, PermissionQueries: p.queries}, nil
+	plan := e.plan([]relational.Field{{Key: c.key, Value: value}}, &Node{NonNull: true, Children: []*Node{node}})
+	plan.Features, plan.PermissionQueries = p.features, p.queries
+	return plan, nil
 }
 
 // eventReader plans the answer to an event.
@@ -118,10 +107,6 @@ const (
 )
 
 func (e *eventReader) table() *relational.Table { return e.doc.Schema.Layout().Table(e.t) }
-
-func (e *eventReader) eventArg(part eventPart, kind relational.ArgKind) relational.Arg {
-	return e.args.add(Param{Source: Source{kind: fromEvent, event: part}, Type: relational.ArgType{Kind: kind}})
-}
 
 // filter is what a subscription's filter says (data-api §4.3).
 func (e *eventReader) filter(in input) (relational.Predicate, *fault.Fault) {
@@ -318,6 +303,9 @@ func edgesParam(link *relational.Link) Param {
 	}
 }
 
+// eventNodeParam is the id of the node.
+var eventNodeParam = Param{Source: Source{kind: fromEvent, event: eventNode}, Type: relational.ArgType{Kind: relational.ArgID}}
+
 // beforeParam is the row as it was.
 var beforeParam = Param{Source: Source{kind: fromEvent, event: eventBefore}, Type: relational.ArgType{Kind: relational.ArgJSON}}
 
@@ -327,9 +315,9 @@ func (e *eventReader) itself(where relational.Predicate) *relational.Select {
 		where = nil
 	}
 	if e.kind == database.Deleted {
-		return &relational.Select{Table: e.table(), Was: e.eventArg(eventBefore, relational.ArgJSON), Where: where}
+		return &relational.Select{Table: e.table(), Was: e.args.add(beforeParam), Where: where}
 	}
-	s := &relational.Select{Table: e.table(), Where: relational.Compare{Column: e.table().ID, Op: relational.Equal, Arg: e.eventArg(eventNode, relational.ArgID)}}
+	s := &relational.Select{Table: e.table(), Where: relational.Compare{Column: e.table().ID, Op: relational.Equal, Arg: e.args.add(eventNodeParam)}}
 	if where != nil {
 		s.Where = relational.And{s.Where, where}
 	}
@@ -414,7 +402,7 @@ func (e *eventReader) ofRow(isRow bool, fields []relational.Field) relational.Va
 func (e *eventReader) previous(c collected, node *Node) []relational.Field {
 	var fields []relational.Field
 	readable := e.readable(e.t)
-	before := e.eventArg(eventBefore, relational.ArgJSON)
+	before := e.args.add(beforeParam)
 	for _, m := range e.collect(e.t.Name+"PreviousValues", false, c.sets()) {
 		value, child := relational.Value(literal(quote(e.t.Name+"PreviousValues"))), &Node{NonNull: true}
 		if f := e.t.Field(m.first().Name); f != nil {

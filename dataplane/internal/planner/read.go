@@ -35,6 +35,15 @@ type Requester struct {
 	Type  string // of the node whose token was sent; "" for nobody
 }
 
+// In is the requester as plans of a schema know them: no node has a type that is not
+// there.
+func (r Requester) In(s *compiledschema.Schema) Requester {
+	if r.Type != "" && s.ModelType(r.Type) == nil {
+		r.Type = ""
+	}
+	return r
+}
+
 // Make plans a prepared operation.
 func Make(prepared *operation.Prepared, target Target) (*Plan, error) {
 	p := &planning{target: target, doc: prepared.Document, vars: prepared.Variables}
@@ -63,6 +72,12 @@ func (p *planning) query() (*Plan, error) {
 		fields = append(fields, relational.Field{Key: c.key, Value: value})
 		root.Children = append(root.Children, node)
 	}
+	return r.plan(fields, root), nil
+}
+
+// plan is the plan whose answer has these fields.
+func (r *reader) plan(fields []relational.Field, root *Node) *Plan {
+	p := r.planning
 	read := &Read{Rewrite: r.rewrite, Watch: r.watch, Checks: root.checks(), AsRequester: p.asRequester}
 	if p.asRequester {
 		fields = append(fields, relational.Field{Key: requesterKey, Value: &relational.Count{Select: p.requesterNode(&r.args)}})
@@ -73,7 +88,7 @@ func (p *planning) query() (*Plan, error) {
 	} else {
 		read.Constant = constantObject(fields)
 	}
-	return &Plan{Read: read, Root: root, Mark: r.mark(), Verdicts: p.verdicts}, nil
+	return &Plan{Read: read, Root: root, Mark: r.mark(), Verdicts: p.verdicts}
 }
 
 // requesterKey is the key, the last one, under which a read says whether the
