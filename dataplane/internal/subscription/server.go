@@ -88,7 +88,7 @@ func New(service Service, o Options, log *slog.Logger) *Server {
 	s := &Server{service: service, options: o, log: log, sessions: map[*session]bool{}}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: o.WriteTime,
-		ReadBufferSize:   512, // few messages come, and there may be many connections
+		ReadBufferSize:   128, // of heads; few messages come, and there may be many connections
 		WriteBufferSize:  4096,
 		WriteBufferPool:  &sync.Pool{},
 		CheckOrigin:      func(*http.Request) bool { return true }, // who asks is said by tokens, and no cookie
@@ -183,7 +183,8 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, of string) {
 	s.mu.Lock()
 	s.sessions[one] = true
 	closed := s.closed
-	s.busy.Go(one.read) // and not this goroutine, whose stack has grown
+	s.busy.Add(1)
+	go one.read() // and not this goroutine, whose stack has grown
 	s.mu.Unlock()
 	if closed {
 		one.close(websocket.CloseGoingAway, stops)

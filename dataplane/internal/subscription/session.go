@@ -88,7 +88,8 @@ func newSession(server *Server, conn *websocket.Conn, project, protocol string) 
 	return s
 }
 
-// read handles what the client sends, until the connection ends.
+// read handles what the client sends, until the connection ends. It waits on the smallest
+// stack there is, which it and the library's frames just fit into (BenchmarkIdle).
 func (s *session) read() {
 	for {
 		kind, body, err := s.conn.NextReader()
@@ -97,6 +98,7 @@ func (s *session) read() {
 		}
 		if err != nil {
 			s.over(err)
+			s.server.busy.Done()
 			return
 		}
 	}
@@ -235,7 +237,7 @@ func (s *session) start(key string, r Request, size int, next []byte, ack func(*
 		former.cancel()
 	}
 	if refusal != nil {
-		cancel()
+		one.giveUp()
 		s.send(s.speaks.refused(key, refusal))
 		return
 	}
@@ -261,7 +263,7 @@ func (s *session) register(one *running) (former *running, refusal *Refusal) {
 	switch {
 	case s.ending:
 		one.over = true
-		one.abandon()
+		one.giveUp()
 		return former, nil
 	case len(s.running) >= o.Subscriptions:
 		most = strconv.Itoa(o.Subscriptions) + " subscriptions"

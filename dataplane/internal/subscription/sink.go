@@ -15,9 +15,9 @@ type running struct {
 	key     string // the client's id as it was written: "1" and 1 are different
 	next    []byte // what stands before a result
 	size    int    // of what was asked for
-	abandon func() // gives up its beginning
 
 	mu      sync.Mutex
+	abandon func() // gives up its beginning; nil after that
 	begun   bool // the client knows that it runs
 	waiting []Result
 	bytes   int // of them
@@ -28,7 +28,7 @@ type running struct {
 
 // run begins the subscription.
 func (r *running) run(ctx context.Context, request Request, ack func(*Subscription) []byte) {
-	defer r.abandon()
+	defer r.giveUp()
 	s := r.session
 	if ctx.Err() != nil && r.isOver() {
 		return
@@ -119,13 +119,24 @@ func (r *running) begin(ack []byte, stop func()) {
 
 // cancel ends the subscription without a word.
 func (r *running) cancel() {
-	r.abandon()
+	r.giveUp()
 	r.mu.Lock()
 	r.over, r.waiting = true, nil
 	stop := r.stop
 	r.mu.Unlock()
 	if stop != nil {
 		stop()
+	}
+}
+
+// giveUp ends the beginning, if it has not ended, and lets go of what belongs to it.
+func (r *running) giveUp() {
+	r.mu.Lock()
+	abandon := r.abandon
+	r.abandon = nil
+	r.mu.Unlock()
+	if abandon != nil {
+		abandon()
 	}
 }
 
