@@ -89,15 +89,15 @@ type Kind uint8
 // The kinds. Where the contract has one code for several, they differ in what the log
 // says.
 const (
-	NotFound     Kind = iota + 1 // no such version is deployed
-	Crashed                      // it threw, exited, or could not be loaded
-	TimedOut                     // it took too long and was ended
-	TooLarge                     // the event or the value has too many bytes
-	OutOfMemory                  // it needed more than it may have
-	Busy                         // the product can't take the call now
-	Unavailable                  // the product did not answer
-	BadStatus                    // a webhook answered with another status than 2xx
-	Unreachable                  // a webhook's URL can't be used, or nobody answered there
+	NotFound    Kind = iota + 1 // no such version is deployed
+	Crashed                     // it threw, exited, or could not be loaded
+	TimedOut                    // it took too long and was ended
+	TooLarge                    // the event or the value has too many bytes
+	OutOfMemory                 // it needed more than it may have
+	Busy                        // the product can't take the call now
+	Unavailable                 // the product did not answer
+	BadStatus                   // a webhook answered with another status than 2xx
+	Unreachable                 // a webhook's URL can't be used, or nobody answered there
 )
 
 // Error is an invocation that failed. Cause is for operators; everything else may be
