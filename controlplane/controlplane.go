@@ -32,6 +32,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
+	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/token"
 )
 
@@ -48,6 +49,8 @@ type Config struct {
 	FunctionsURL string
 	DataDir      string // keeps uploaded bundles
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
+	// Functions make code callable; nil: it is stored, and does not run.
+	Functions functiondeploy.Runtime
 	// OnRelease is told after a project's release or its root tokens changed, or it
 	// went away, or its name, alias or flags changed. It may wait until every process can
 	// know (invalidation).
@@ -109,6 +112,9 @@ func New(c Config) (*ControlPlane, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Functions == nil {
+		c.Functions = functiondeploy.None{}
+	}
 	tokens, err := token.NewKeys(c.JWTSecret, c.Clock)
 	if err != nil {
 		return nil, err
@@ -128,11 +134,15 @@ func New(c Config) (*ControlPlane, error) {
 	runner := c.runner(registry)
 	deployer := &deployment.Deployer{
 		Store: c.Store, Runner: runner, RootToken: accounts.NewRootToken,
-		Bundle: functions.Bundle, Logger: c.Logger, Now: c.Clock,
+		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Logger: c.Logger, Now: c.Clock,
+	}
+	removeFiles := func(ctx context.Context, scope isolation.Scope) error {
+		return errors.Join(c.Functions.Remove(ctx, scope), functions.Remove(scope.Project()))
 	}
 	projects := &project.Service{
-		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner,
-		RemoveFiles: functions.Remove, CopyNodes: c.CopyNodes, Logger: c.Logger, Now: c.Clock,
+		RemoveFiles: removeFiles,
+		Store:       c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner,
+		CopyNodes: c.CopyNodes, Logger: c.Logger, Now: c.Clock,
 	}
 	system, err := managementapi.New(managementapi.Config{
 		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
