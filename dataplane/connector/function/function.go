@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
 	"strconv"
 	"time"
@@ -57,8 +58,8 @@ type Bundle interface {
 type Webhook struct {
 	URL     string
 	Headers map[string]string
-	// Secret signs what is sent; nil: it is not signed.
-	Secret []byte
+	// Secret signs what is sent, as Standard Webhooks writes it; "": it is not signed.
+	Secret string
 }
 
 // Call is one invocation: of a version that was deployed, or of a webhook.
@@ -107,7 +108,8 @@ type Error struct {
 	Text   string // what happened, with the stack of an exception
 	Status int    // of BadStatus
 	Body   []byte // of BadStatus: the answer
-	Logs   []Log  // what was said before
+	Header http.Header
+	Logs   []Log // what was said before
 	Cause  error
 }
 

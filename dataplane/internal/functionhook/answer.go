@@ -27,7 +27,7 @@ func read(out function.Output, managed bool, requestID string) (returned, error)
 		return returned{}, fault.New(fault.FunctionUnusable, "The function returned %s. See the function's log for the request %s.", why, requestID)
 	}
 	value := bytes.TrimSpace(out.Value)
-	if len(value) == 0 || managed && string(value) == "null" { // LQ-13
+	if out.Value == nil || managed && (len(value) == 0 || string(value) == "null") { // LQ-13
 		return returned{whole: []byte("{}")}, nil
 	}
 	if !jsontext.Value(value).IsValid(jsontext.AllowDuplicateNames(true)) {

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"icehouse/dataplane/connector/function"
@@ -58,7 +62,7 @@ func (e *entry) invocationFailed(err error) {
 	}
 	text := known.Text
 	if hook := e.function.Webhook; hook != nil && known.Kind == function.BadStatus {
-		text = fmt.Sprintf("Call to %s failed with status %d, response body %s", hook.URL, known.Status, cut(known.Body))
+		text = fmt.Sprintf("Call to %s failed with status %d, response body %s and headers [%s]", hook.URL, known.Status, cut(known.Body), headers(known.Header))
 	}
 	e.failed(text, known.Logs)
 }
@@ -68,6 +72,15 @@ func (e *entry) failed(why string, logs []function.Log) {
 	if len(logs) > 0 {
 		e.message["logs"] = lines(logs)
 	}
+}
+
+// headers are those of an answer, in words.
+func headers(all http.Header) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, name+": "+strings.Join(all[name], ", "))
+	}
+	return cut([]byte(strings.Join(out, " | ")))
 }
 
 // cut is the beginning of a text.

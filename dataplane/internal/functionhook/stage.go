@@ -52,7 +52,11 @@ func (s *Stage) do(ctx context.Context, c call) error {
 	}
 	invoke := function.Call{Name: c.function.Name, Version: c.function.Version, Event: event}
 	if hook := c.function.Webhook; hook != nil {
-		invoke.Webhook = &function.Webhook{URL: hook.URL, Headers: hook.Headers}
+		secret, err := s.Tokens.WebhookSecret(c.project.Project)
+		if err != nil {
+			return err
+		}
+		invoke.Webhook = &function.Webhook{URL: hook.URL, Headers: hook.Headers, Secret: secret}
 	}
 	if c.delivery != nil {
 		invoke.ID = c.delivery.ID
