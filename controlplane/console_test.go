@@ -86,10 +86,16 @@ func newConsoleOn(t *testing.T, db *database.DB) *console {
 		Tokens: c.cp.Tokens(), Grants: c.cp.Grants(), Log: slog.New(slog.DiscardHandler), Timeout: time.Minute,
 	})
 	c.nodes = plane.Handler()
+	return c.read()
+}
+
+// read reads what mutations there are, and what they answer.
+func (c *console) read() *console {
+	c.t.Helper()
 	var err error
 	c.schema, err = gqlparser.LoadSchema(&ast.Source{Input: c.cp.SystemHandler().(*managementapi.API).SDL()})
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	return c
 }
@@ -110,7 +116,7 @@ func (c *console) other() *console {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return &console{&house{t: c.t, cp: c.cp, rows: c.rows, server: c.server, client: c.client, log: c.log, token: token}, c.schema, c.nodes}
+	return &console{&house{t: c.t, cp: c.cp, rows: c.rows, store: c.store, server: c.server, client: c.client, log: c.log, token: token}, c.schema, c.nodes}
 }
 
 // selection selects everything of a type, and of what is inside to a depth. What

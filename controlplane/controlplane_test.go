@@ -51,6 +51,7 @@ type house struct {
 	t      *testing.T
 	cp     *controlplane.ControlPlane
 	rows   string // the file of the platform's rows
+	store  store.Store
 	db     *memdb.DB
 	server *httptest.Server
 	client *http.Client
@@ -105,7 +106,7 @@ func houseOn(t *testing.T, db *database.DB, change func(*controlplane.Config)) *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	h := &house{t: t, rows: rows, now: time.Now(), log: &lockedBuffer{}}
+	h := &house{t: t, rows: rows, store: s, now: time.Now(), log: &lockedBuffer{}}
 	mux := http.NewServeMux()
 	h.server = httptest.NewServer(mux)
 	t.Cleanup(h.server.Close)
