@@ -27,6 +27,7 @@ import (
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlitestore"
+	"icehouse/controlplane/store/storetest"
 	"icehouse/dataplane/connector/database"
 	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
@@ -59,7 +60,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform.db"))
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform.db"), storetest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}

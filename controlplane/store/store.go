@@ -115,6 +115,7 @@ type Publication struct {
 type Store interface {
 	Accounts
 	Placements
+	Sealing
 
 	// EnsureCustomer returns the oldest customer. When there is none it stores
 	// c first; of several callers at once one wins and all get the same.
