@@ -9,6 +9,8 @@
 package secret
 
 import (
+	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -16,6 +18,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -58,10 +61,12 @@ func (c Chain) Unwrap(ctx context.Context, wrapped []byte) (plain []byte, err er
 }
 
 const (
-	// sealed is the first byte of what this version seals. What was never sealed is
-	// JSON, and begins with a brace.
-	sealed = 1
-	plain  = '{'
+	// The first byte says the form. What was never sealed is JSON, and begins with a brace.
+	sealed   = 1
+	deflated = 2 // and sealed then
+	plain    = '{'
+
+	worthDeflating = 512 // bytes
 
 	sealsOfKey = 1024 // values under one data key: random nonces stay apart by far
 	openKeys   = 4096 // data keys that are kept unwrapped
@@ -103,14 +108,18 @@ func (s *Sealer) Seal(ctx context.Context, project tenancy.ProjectID, what strin
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
+	form := byte(sealed)
+	if len(value) >= worthDeflating { // databases can't any more, once it is sealed
+		form, value = deflated, deflate(value)
+	}
 	out := make([]byte, 0, 3+len(key.wrapped)+key.aead.NonceSize()+len(value)+key.aead.Overhead())
-	out = append(out, sealed)
+	out = append(out, form)
 	out = binary.BigEndian.AppendUint16(out, uint16(len(key.wrapped))) //nolint:gosec // key looked
 	out = append(out, key.wrapped...)
 	nonce := out[len(out) : len(out)+key.aead.NonceSize()]
 	_, _ = rand.Read(nonce) // never fails
 	out = out[:len(out)+len(nonce)]
-	return key.aead.Seal(out, nonce, value, boundTo(project, what)), nil
+	return key.aead.Seal(out, nonce, value, boundTo(form, project, what)), nil
 }
 
 // key is a data key for one more value.
@@ -148,7 +157,10 @@ func (s *Sealer) Open(ctx context.Context, project tenancy.ProjectID, what strin
 	}
 	aead, err := s.unwrapped(ctx, wrapped)
 	if err == nil {
-		text, err = aead.Open(nil, nonce, text, boundTo(project, what))
+		text, err = aead.Open(nil, nonce, text, boundTo(value[0], project, what))
+	}
+	if err == nil && value[0] == deflated {
+		text, err = io.ReadAll(flate.NewReader(bytes.NewReader(text)))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the %s of project %s: %w", what, project, err)
@@ -159,7 +171,7 @@ func (s *Sealer) Open(ctx context.Context, project tenancy.ProjectID, what strin
 const nonceSize = 12
 
 func parts(value []byte) (wrapped, nonce, text []byte, ok bool) {
-	if len(value) < 3 || value[0] != sealed {
+	if len(value) < 3 || value[0] != sealed && value[0] != deflated {
 		return nil, nil, nil, false
 	}
 	n := int(binary.BigEndian.Uint16(value[1:]))
@@ -170,8 +182,21 @@ func parts(value []byte) (wrapped, nonce, text []byte, ok bool) {
 }
 
 // boundTo is what a sealed value is bound to. Ids have no zeros.
-func boundTo(project tenancy.ProjectID, what string) []byte {
-	return []byte(string(project) + "\x00" + what)
+func boundTo(form byte, project tenancy.ProjectID, what string) []byte {
+	return []byte(string(rune(form)) + string(project) + "\x00" + what)
+}
+
+func deflate(value []byte) []byte {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestSpeed)
+	if err == nil {
+		_, err = w.Write(value)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil { // the level is known, and a buffer takes everything
+		panic("secret: " + err.Error())
+	}
+	return out.Bytes()
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {
