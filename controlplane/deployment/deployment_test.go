@@ -287,6 +287,57 @@ func TestRepeatedPushIsQuiet(t *testing.T) {
 	}
 }
 
+// TestSecretsStay deploys what a client is shown of a service: nothing changes, whoever
+// may not see the values.
+func TestSecretsStay(t *testing.T) {
+	h := newHouse(t)
+	p := h.project("secrets")
+	config := func(key string) string {
+		text, err := json.Marshal(definition.Config{Modules: []definition.Module{{
+			Content: "types: ./t\nfunctions:\n  f:\n    type: operationAfter\n    operation: Post.create\n    handler: {code: {src: ./f.js, environment: {KEY: '" + key + "'}}}\n",
+			Files:   map[string]string{"./t": postOnly, "./f.js": "module.exports = e => e"},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	deployed := func() *definition.Definition {
+		t.Helper()
+		now := h.current(p)
+		release, err := h.store.Release(t.Context(), p.ID, now.Release)
+		if err != nil {
+			t.Fatal(err)
+		}
+		def, err := definition.Decode(release.Definition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return def
+	}
+	h.push(p, config("planted"), nil)
+	shown := deployed().Shown().Render()
+	for _, dry := range []bool{true, false} {
+		r := h.push(h.current(p), shown, func(r *deployment.Request) { r.DryRun = dry })
+		said := strings.Join(r.Warnings, "\n")
+		if len(r.Errors) > 0 || len(r.Messages) > 0 || !strings.Contains(said, "The function 'f' keeps the value of 'KEY'") || strings.Contains(shown+said, "planted") {
+			t.Errorf("%+v\n%s", r, shown)
+		}
+	}
+	if key := deployed().Function("f").Code.Environment["KEY"]; key != "planted" {
+		t.Errorf("the value is %q now", key)
+	}
+	h.push(h.current(p), config("other"), nil)
+	if key := deployed().Function("f").Code.Environment["KEY"]; key != "other" {
+		t.Errorf("the new value is %q", key)
+	}
+	// Another project has none to keep.
+	second := h.project("second")
+	if r := h.push(second, shown, nil); len(r.Errors) > 0 || strings.Contains(strings.Join(r.Warnings, "\n"), "keeps") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestDryRunChangesNothing(t *testing.T) {
 	h := newHouse(t)
 	p := h.project("dry")
