@@ -26,9 +26,11 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/database/postgresdb"
 	"icehouse/dataplane/connector/database/sqlitedb"
+	"icehouse/dataplane/connector/function"
 	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/isolation"
 )
 
 // console is a control plane over a real database, asked as the web console did:
@@ -79,14 +81,21 @@ func newConsoleOn(t *testing.T, db *database.DB) *console {
 	projects := directory.New(c.cp.Registry(), directory.Options{TTL: time.Nanosecond})
 	t.Cleanup(projects.Close)
 	plane = dataplane.New(dataplane.Config{
+		Functions: idle{},
 		Directory: projects, Releases: c.cp.Registry(), Database: oneDatabase(db),
 		Tokens: c.cp.Tokens(), Grants: c.cp.Grants(), Log: slog.New(slog.DiscardHandler), Timeout: time.Minute,
 	})
 	c.nodes = plane.Handler()
+	return c.read()
+}
+
+// read reads what mutations there are, and what they answer.
+func (c *console) read() *console {
+	c.t.Helper()
 	var err error
 	c.schema, err = gqlparser.LoadSchema(&ast.Source{Input: c.cp.SystemHandler().(*managementapi.API).SDL()})
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	return c
 }
@@ -107,7 +116,7 @@ func (c *console) other() *console {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return &console{&house{t: c.t, cp: c.cp, rows: c.rows, server: c.server, client: c.client, log: c.log, token: token}, c.schema, c.nodes}
+	return &console{&house{t: c.t, cp: c.cp, rows: c.rows, store: c.store, server: c.server, client: c.client, log: c.log, token: token}, c.schema, c.nodes}
 }
 
 // selection selects everything of a type, and of what is inside to a depth. What
@@ -385,4 +394,11 @@ func TestModelDetails(t *testing.T) {
 	}
 	delete(model, "permissionSchema")
 	golden(t, "testdata/details.json", stable(t, dig(t, out, "data.viewer"), shop))
+}
+
+// idle are functions that leave everything as it is.
+type idle struct{}
+
+func (idle) Invoke(context.Context, isolation.Scope, function.Call) (function.Output, error) {
+	return function.Output{}, nil
 }

@@ -8,6 +8,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
+	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/token"
 )
 
@@ -48,6 +50,8 @@ type Config struct {
 	FunctionsURL string
 	DataDir      string // keeps uploaded bundles
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
+	// Functions make code callable; nil: it is stored, and does not run.
+	Functions functiondeploy.Runtime
 	// OnRelease is told after a project's release or its root tokens changed, or it
 	// went away, or its name, alias or flags changed. It may wait until every process can
 	// know (invalidation).
@@ -59,6 +63,7 @@ type Config struct {
 	SignUpClosed bool          // nobody signs up by themselves
 	Proxies      int           // before this server, see managementapi.Config
 	Limits       managementapi.Limits
+	SweepPause   time.Duration // between two looks at which logs of functions grew old; 0: a minute
 	// CopyNodes stores the nodes and edges of a project in another one (dataplane's
 	// Copy); nil: projects are cloned without their data.
 	CopyNodes func(ctx context.Context, from, to tenancy.ProjectID) error
@@ -77,6 +82,9 @@ type ControlPlane struct {
 	runner    *migrationrun.Runner
 	logger    *slog.Logger
 	mails     *mail.Queue // nil where none is sent
+	logs      store.FunctionLogs
+	pause     time.Duration // before logs are swept again
+	now       func() time.Time
 }
 
 // passwordWait is how long one waits for their password to be checked, when many sign
@@ -109,6 +117,9 @@ func New(c Config) (*ControlPlane, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Functions == nil {
+		c.Functions = functiondeploy.None{}
+	}
 	tokens, err := token.NewKeys(c.JWTSecret, c.Clock)
 	if err != nil {
 		return nil, err
@@ -128,11 +139,15 @@ func New(c Config) (*ControlPlane, error) {
 	runner := c.runner(registry)
 	deployer := &deployment.Deployer{
 		Store: c.Store, Runner: runner, RootToken: accounts.NewRootToken,
-		Bundle: functions.Bundle, Logger: c.Logger, Now: c.Clock,
+		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Logger: c.Logger, Now: c.Clock,
+	}
+	removeFiles := func(ctx context.Context, scope isolation.Scope) error {
+		return errors.Join(c.Functions.Remove(ctx, scope), functions.Remove(scope.Project()))
 	}
 	projects := &project.Service{
-		Store: c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner,
-		RemoveFiles: functions.Remove, CopyNodes: c.CopyNodes, Logger: c.Logger, Now: c.Clock,
+		RemoveFiles: removeFiles,
+		Store:       c.Store, Accounts: accounts, Deployer: deployer, Registry: registry, Runner: runner,
+		CopyNodes: c.CopyNodes, Logger: c.Logger, Now: c.Clock,
 	}
 	system, err := managementapi.New(managementapi.Config{
 		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
@@ -145,7 +160,8 @@ func New(c Config) (*ControlPlane, error) {
 	if c.Mail != nil { // last: it has to be closed
 		accounts.Mail = mail.NewQueue(mail.Options{Letters: c.Store, Write: accounts.Write, Sender: c.Mail, Pause: c.MailPause, Now: c.Clock, Log: c.Logger})
 	}
-	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger}, nil
+	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger,
+		logs: c.Store, pause: cmp.Or(c.SweepPause, time.Minute), now: c.Clock}, nil
 }
 
 // Close ends what goes on beside requests.
@@ -169,10 +185,11 @@ func (p *ControlPlane) Start(ctx context.Context) error {
 const tidyEvery = 2 * time.Second
 
 // Tidy finishes, until ctx ends, what deploys left whose process is gone: this one's
-// before it was started anew, or another's.
+// before it was started anew, or another's. And it removes logs that grew old.
 func (p *ControlPlane) Tidy(ctx context.Context) {
-	tick := time.NewTicker(tidyEvery)
+	tick, sweep := time.NewTicker(tidyEvery), time.NewTicker(p.pause)
 	defer tick.Stop()
+	defer sweep.Stop()
 	for {
 		if _, err := p.runner.FinishInterrupted(ctx); err != nil && ctx.Err() == nil {
 			p.logger.WarnContext(ctx, "what an interrupted deploy left could not be finished", "error", err)
@@ -181,6 +198,24 @@ func (p *ControlPlane) Tidy(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-sweep.C:
+			p.sweepLogs(ctx)
+		}
+	}
+}
+
+// sweepSteps is how much of the logs is removed at once: deploys that wait to be finished
+// don't wait long for that.
+const sweepSteps = 100
+
+func (p *ControlPlane) sweepLogs(ctx context.Context) {
+	for range sweepSteps {
+		more, err := p.logs.SweepFunctionLogs(ctx, p.now())
+		if err != nil && ctx.Err() == nil {
+			p.logger.WarnContext(ctx, "what functions logged could not be tidied up", "error", err)
+		}
+		if err != nil || !more {
+			return
 		}
 	}
 }

@@ -26,8 +26,10 @@ import (
 
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/connector/function"
 	"icehouse/dataplane/internal/executor"
 	"icehouse/dataplane/internal/fault"
+	"icehouse/dataplane/internal/functionhook"
 	"icehouse/dataplane/internal/operation"
 	"icehouse/dataplane/internal/planner"
 	"icehouse/dataplane/internal/response"
@@ -35,6 +37,7 @@ import (
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/functionlog"
 	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/meter"
 	"icehouse/tenancy/quota"
@@ -55,6 +58,12 @@ type Config struct {
 	Quota quota.Limits
 	Log   *slog.Logger
 	Clock func() time.Time
+
+	// Functions run those of projects, and reach the platform at Reach; nil: no functions
+	// run here. FunctionLog keeps what they did; nil: nobody does.
+	Functions   function.Invoker
+	Reach       Addresses
+	FunctionLog FunctionLog
 
 	ExportSize int           // of an export's elements; default 10,000,000 (data-api §9.3)
 	Timeout    time.Duration // of a request
@@ -84,7 +93,30 @@ type noMeter struct{}
 
 func (noMeter) Add(tenancy.ProjectID, meter.Use) {}
 
+// Addresses are where functions reach the platform.
+type Addresses = functionhook.Addresses
+
+// FunctionLog keeps what functions did. A *functionlog.Log is one.
+type FunctionLog = functionhook.Log
+
+type noFunctionLog struct{}
+
+func (noFunctionLog) Add(functionlog.Entry) {}
+
+// noFunctions are those of a process without any.
+type noFunctions struct{}
+
+func (noFunctions) Invoke(context.Context, isolation.Scope, function.Call) (function.Output, error) {
+	return function.Output{}, &function.Error{Kind: function.Unavailable, Text: "functions are switched off here"}
+}
+
 func (c *Config) complete() {
+	if c.Functions == nil {
+		c.Functions = noFunctions{}
+	}
+	if c.FunctionLog == nil {
+		c.FunctionLog = noFunctionLog{}
+	}
 	if c.Meter == nil {
 		c.Meter = noMeter{}
 	}
@@ -110,6 +142,7 @@ type DataPlane struct {
 	plans     *otter.Cache[planKey, *planner.Plan]
 	mark      string // of values that may not be read; nobody outside this process knows it
 	quota     *quota.Counter
+	functions *functionhook.Stage
 }
 
 // planKey is what a plan depends on. The document stands for project and
@@ -129,6 +162,7 @@ func New(c Config) *DataPlane {
 		mark:      c.Mark,
 		quota:     quota.New(c.Quota, c.Clock),
 		schemas:   compiledschema.NewCache(c.Releases, schemaBytes),
+		functions: &functionhook.Stage{Functions: c.Functions, Tokens: c.Tokens, Addresses: c.Reach, Entries: c.FunctionLog, Clock: c.Clock},
 		documents: operation.NewCache(operation.DefaultLimits(), documentBytes),
 		plans: otter.Must(&otter.Options[planKey, *planner.Plan]{
 			MaximumWeight: planBytes,
@@ -324,6 +358,8 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 	}
 	result, err := executor.Run(ctx, executor.Request{
 		DB: db, Scope: scope, Release: c.Project.Release, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t, Current: current,
+		Hooked:    t.planFor,
+		Functions: &functionhook.Request{Stage: p.functions, Project: c.Project, Schema: schema, RequestID: c.RequestID, Address: c.Address, Auth: func() *functionhook.Auth { return t.auth(c) }},
 	})
 	if !t.explains || err != nil {
 		return result, nil, err
@@ -343,6 +379,19 @@ type task struct {
 	plan     *planner.Plan // for who
 }
 
+// auth is who sends a request, for functions.
+func (t *task) auth(c transport.Caller) *functionhook.Auth {
+	switch {
+	case t.who.node != "":
+		return &functionhook.Auth{NodeID: t.who.node, TypeName: t.who.Type, Token: c.Token}
+	case t.who.Admin:
+		typeName, id := (&authn.Authenticator{Keys: t.config.Tokens}).Identity(c.Project.Project, c.Token)
+		return &functionhook.Auth{NodeID: id, TypeName: typeName, Token: c.Token}
+	default:
+		return nil
+	}
+}
+
 // Anonymous implements executor.Planner.
 func (t *task) Anonymous() (*planner.Plan, error) {
 	t.who = requester{}
@@ -351,22 +400,26 @@ func (t *task) Anonymous() (*planner.Plan, error) {
 }
 
 // makePlan finds the plan for who asks, or makes it.
-func (t *task) makePlan() error {
+func (t *task) makePlan() (err error) {
+	t.plan, err = t.planFor(nil)
+	return err
+}
+
+// planFor is the plan for who asks and what hooks returned, if they have.
+func (t *task) planFor(h *planner.Hooked) (*planner.Plan, error) {
 	as := t.who.Requester.In(t.schema)
-	key := planKey{t.prepared.Document.ID, t.prepared.Shape, as, t.explains}
-	var ok bool
-	if t.plan, ok = t.plans.GetIfPresent(key); ok {
-		return nil
+	key := planKey{t.prepared.Document.ID, t.prepared.Shape + h.Shape(), as, t.explains}
+	if plan, ok := t.plans.GetIfPresent(key); ok {
+		return plan, nil
 	}
 	plan, err := planner.Make(t.prepared, planner.Target{
-		Dialect: t.db.Dialect(), Namespace: t.scope.Namespace(), Requester: as, Explain: t.explains, Mark: t.mark,
+		Dialect: t.db.Dialect(), Namespace: t.scope.Namespace(), Requester: as, Explain: t.explains, Mark: t.mark, Hooked: h,
 		Queries: func(text string) (*operation.Document, error) { return t.documents.Permission(t.schema, text) },
 	})
 	if err == nil {
 		t.plans.Set(key, plan)
 	}
-	t.plan = plan
-	return err
+	return plan, err
 }
 
 // requester is who asks.

@@ -12,16 +12,18 @@ import (
 	"icehouse/controlplane/problem"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/relational"
+	"icehouse/tenancy"
 )
 
 // compile makes the release that the data plane will read, and proves that it
 // can be served by compiling it from its encoded form, as a node will. warnings say
 // which permission queries can never hold (LQ-8).
-func compile(next migrationplan.State, layout *relational.Layout) (release compiledschema.Release, encoded []byte, warnings []string, problems definition.Problems, err error) {
+func compile(project tenancy.ProjectID, next migrationplan.State, layout *relational.Layout) (release compiledschema.Release, encoded []byte, warnings []string, problems definition.Problems, err error) {
 	release, problems = resolvers(next, layout)
 	if len(problems) > 0 {
 		return release, nil, nil, problems, nil
 	}
+	release.Functions = functions(project, next)
 	schema, err := release.Compile()
 	if err != nil {
 		return refused(release, err)

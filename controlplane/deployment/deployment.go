@@ -29,6 +29,7 @@ import (
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/connector/function"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/relational"
@@ -44,8 +45,11 @@ type Deployer struct {
 	// Bundle finds an uploaded bundle by its URL: the hash of its content, and
 	// false when it is not there (LQ-20).
 	Bundle func(ctx context.Context, project tenancy.ProjectID, url string) (hash string, ok bool, err error)
-	Logger *slog.Logger
-	Now    func() time.Time
+	// Functions make callable what Code reads of a function.
+	Functions Functions
+	Code      func(tenancy.ProjectID, definition.Function) function.Code
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 // Request is one deploy.
@@ -155,6 +159,9 @@ func (d *Deployer) deploy(ctx context.Context, lock *migrationrun.Locked, id ten
 	if len(result.Errors) > 0 || attempt.nothingNew() {
 		return result, nil
 	}
+	if problems, err := d.deployCode(ctx, project, attempt.new.Definition); err != nil || len(problems) > 0 {
+		return failed(project, problems), err
+	}
 	job, err := d.job(attempt, r)
 	if err != nil {
 		return nil, err
@@ -165,6 +172,11 @@ func (d *Deployer) deploy(ctx context.Context, lock *migrationrun.Locked, id ten
 		}
 		return nil, err
 	}
+	var before *definition.Definition
+	if attempt.old != nil {
+		before = attempt.old.Definition
+	}
+	d.forgetCode(ctx, project, attempt.new.Definition, before)
 	result.Release = job.Make.Release.Number
 	d.Logger.InfoContext(ctx, "released", "project", project.ID, "release", result.Release)
 	return result, nil
@@ -298,7 +310,7 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	if len(a.problems) > 0 {
 		return a, nil
 	}
-	release, encoded, warnings, problems, err := compile(a.new, a.plan.Layout)
+	release, encoded, warnings, problems, err := compile(project.ID, a.new, a.plan.Layout)
 	if a.release, a.problems = encoded, problems; err != nil || len(problems) > 0 {
 		return a, err
 	}

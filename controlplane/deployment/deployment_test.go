@@ -23,6 +23,7 @@ import (
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationplan"
 	"icehouse/controlplane/deployment/migrationrun"
+	"icehouse/controlplane/functiondeploy"
 	"icehouse/controlplane/internal/memdb"
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
@@ -93,6 +94,7 @@ func (h *house) restart(s store.Store) {
 			hash, ok := h.bundles[url]
 			return hash, ok, nil
 		},
+		Functions: functiondeploy.None{}, Code: (&functiondeploy.Service{}).Code,
 	}
 	if h.owner, err = accounts.First(h.t.Context()); err != nil {
 		h.t.Fatal(err)

@@ -4,8 +4,9 @@
 // In: a project that asks for an upload URL, then a zip at that URL from whoever
 // has it. Out: the bundle on disk, named by project and deploy, with the hash of
 // its content. Callers: managementapi asks for URLs, cmd serves Handler,
-// deployment asks for Bundle when a push refers to an upload. The bundles are
-// kept as they came: what runs them unpacks them.
+// deployment asks for Bundle when a push refers to an upload, and for the Code of
+// functions when it makes them callable. The bundles are kept as they came: what runs
+// them unpacks them.
 package functiondeploy
 
 import (

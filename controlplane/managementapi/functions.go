@@ -90,10 +90,8 @@ func (f functionNode) inlineCode() any {
 	return f.Code.Text
 }
 
-// buckets is the length of every histogram (platform §4.6).
-const buckets = 180
-
 func (r resolvers) functions() {
+	r["Log"] = logFields()
 	kind := func(name string, own fields) {
 		own["name"] = value(func(f functionNode) any { return f.Name })
 		own["type"] = value(functionNode.kind)
@@ -102,13 +100,8 @@ func (r resolvers) functions() {
 		own["webhookHeaders"] = asked(func(_ context.Context, f functionNode, _ input) (any, error) { return f.headers() })
 		own["inlineCode"] = value(functionNode.inlineCode)
 		own["auth0Id"] = value(func(functionNode) any { return nil })
-		// Functions don't run yet: nothing was logged or counted.
-		own["logs"] = asked(func(_ context.Context, _ functionNode, args input) (any, error) {
-			return pageOf[string](nil, nil, args)
-		})
-		own["stats"] = value(func(functionNode) any {
-			return map[string]any{"requestHistogram": make([]int, buckets), "requestCount": 0, "errorCount": 0}
-		})
+		own["logs"] = asked(func(ctx context.Context, f functionNode, args input) (any, error) { return f.logs(ctx, args) })
+		own["stats"] = asked(func(ctx context.Context, f functionNode, _ input) (any, error) { return f.stats(ctx) })
 		r[name] = own
 	}
 	kind("RequestPipelineMutationFunction", fields{

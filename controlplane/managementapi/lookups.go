@@ -36,6 +36,9 @@ func (a *API) findNode(ctx context.Context, id string) (any, error) {
 	if found, err := a.findSeat(ctx, c, id); found != nil || err != nil {
 		return found, err
 	}
+	if found, err := a.findLog(ctx, c, list, id); found != nil || err != nil {
+		return found, err
+	}
 	token, err := a.Projects.RootToken(ctx, c, id)
 	var known *problem.Error
 	if errors.As(err, &known) {

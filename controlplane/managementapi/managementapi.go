@@ -115,6 +115,7 @@ type caller struct {
 	api     *API
 	who     *account.Caller
 	project tenancy.ProjectID // that the running mutation is about
+	logs    int               // bytes of functions' logs that the answer has
 }
 
 type (

@@ -60,6 +60,10 @@ type projectNode struct {
 	once sync.Once
 	snap *elements.Snapshot
 	err  error
+
+	statsOnce sync.Once
+	stats     map[string]store.FunctionStats
+	statsErr  error
 }
 
 func (p *projectNode) elementID() string { return string(p.ID) }

@@ -71,8 +71,7 @@ func (r resolvers) projects() {
 		"permanentAuthTokens": listed(func(ctx context.Context, p *projectNode) ([]store.RootToken, error) {
 			return p.api.Store.RootTokens(ctx, p.ID)
 		}),
-		// Functions don't run yet: nothing was counted.
-		"functionRequestHistogram": value(func(*projectNode) any { return make([]int, buckets) }),
+		"functionRequestHistogram": asked(func(ctx context.Context, p *projectNode, in input) (any, error) { return p.histogram(ctx, in) }),
 		"actionSchema":             asked(func(context.Context, *projectNode, input) (any, error) { return nil, noCallbacks() }),
 		"actions":                  none[*projectNode](),
 		"featureToggles":           none[*projectNode](),

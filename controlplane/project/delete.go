@@ -55,7 +55,7 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 		if err := db.Drop(ctx, scope); err != nil {
 			return fmt.Errorf("drop the project's tables: %w", err)
 		}
-		if err := s.RemoveFiles(p.ID); err != nil {
+		if err := s.RemoveFiles(ctx, scope); err != nil {
 			return err
 		}
 		return s.Store.RemoveWithdrawn(ctx, p.ID)

@@ -21,6 +21,7 @@ import (
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
 	"icehouse/tenancy"
+	"icehouse/tenancy/isolation"
 )
 
 // Service answers for projects.
@@ -30,8 +31,8 @@ type Service struct {
 	Deployer *deployment.Deployer
 	Registry *schemaregistry.Registry
 	Runner   *migrationrun.Runner
-	// RemoveFiles forgets what a project uploaded.
-	RemoveFiles func(tenancy.ProjectID) error
+	// RemoveFiles forgets what a project uploaded, and the code of its functions.
+	RemoveFiles func(context.Context, isolation.Scope) error
 	// CopyNodes stores the nodes and edges of a project in another one; nil when this
 	// process has no data plane.
 	CopyNodes func(ctx context.Context, from, to tenancy.ProjectID) error

@@ -115,6 +115,7 @@ type Publication struct {
 type Store interface {
 	Accounts
 	Placements
+	FunctionLogs
 	Sealing
 
 	// EnsureCustomer returns the oldest customer. When there is none it stores

@@ -14,6 +14,7 @@ type Input struct {
 	Model       *datamodel.DataModel
 	Layout      *relational.Layout
 	Resolvers   []*Resolver
+	Functions   []Function
 	Permissions Permissions
 }
 
@@ -54,9 +55,10 @@ type project struct {
 	relations []*datamodel.Relation // by name
 	enums     []*datamodel.Enum     // by name; only those that a field uses
 	resolvers []*Resolver           // by field name
-	renamed   map[*Resolver]string  // payload types whose name the Relay API has otherwise; nil as a rule
-	scalars   scalarSet             // those that the API names
-	user      *model                // the type User, if there is one
+	functions []Function
+	renamed   map[*Resolver]string // payload types whose name the Relay API has otherwise; nil as a rule
+	scalars   scalarSet            // those that the API names
+	user      *model               // the type User, if there is one
 }
 
 // model is what is kept of a type beside the type.
@@ -72,7 +74,7 @@ type model struct {
 // LQ-D08) and resolvers that take a name which is in use (platform §2.9); the
 // error is a *Conflict.
 func Compile(in Input) (*Schema, error) {
-	s := &project{model: in.Model, layout: in.Layout, permissions: in.Permissions}
+	s := &project{model: in.Model, layout: in.Layout, functions: in.Functions, permissions: in.Permissions}
 	for api := range s.apis {
 		s.apis[api] = Schema{project: s, api: API(api)} //nolint:gosec // three
 	}

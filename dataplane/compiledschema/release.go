@@ -10,11 +10,12 @@ import (
 
 // Release is what the data plane needs of one deployed definition: the control
 // plane writes it with EncodeRelease when it publishes, every node reads it with
-// DecodeRelease. Functions' sources and secrets are no part of it.
+// DecodeRelease. The code of functions and its environment are no part of it.
 type Release struct {
 	Model     *datamodel.DataModel
 	Layout    *relational.Layout
 	Resolvers []ResolverSource
+	Functions []Function
 	Permissions
 }
 
@@ -28,6 +29,7 @@ type releaseWire struct {
 	Model     json.RawMessage  `json:"model"`
 	Layout    json.RawMessage  `json:"layout"`
 	Resolvers []ResolverSource `json:"resolvers,omitempty"`
+	Functions []Function       `json:"functions,omitempty"`
 	Open      bool             `json:"open,omitempty"`
 	Records   []Permission     `json:"permissions,omitempty"`
 }
@@ -42,7 +44,7 @@ func EncodeRelease(r Release) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode layout: %w", err)
 	}
-	return json.Marshal(releaseWire{Model: model, Layout: layout, Resolvers: r.Resolvers, Open: r.Open, Records: r.Records})
+	return json.Marshal(releaseWire{Model: model, Layout: layout, Resolvers: r.Resolvers, Functions: r.Functions, Open: r.Open, Records: r.Records})
 }
 
 // DecodeRelease reads what EncodeRelease wrote.
@@ -59,14 +61,14 @@ func DecodeRelease(data []byte) (Release, error) {
 	if err != nil {
 		return Release{}, fmt.Errorf("decode release: %w", err)
 	}
-	return Release{Model: m, Layout: l, Resolvers: w.Resolvers, Permissions: Permissions{w.Open, w.Records}}, nil
+	return Release{Model: m, Layout: l, Resolvers: w.Resolvers, Functions: w.Functions, Permissions: Permissions{w.Open, w.Records}}, nil
 }
 
 // Compile makes the schema that serves this release. The control plane calls it
 // before it publishes, so that a release that can't be served is never
 // published.
 func (r Release) Compile() (*Schema, error) {
-	in := Input{Model: r.Model, Layout: r.Layout, Permissions: r.Permissions}
+	in := Input{Model: r.Model, Layout: r.Layout, Functions: r.Functions, Permissions: r.Permissions}
 	for _, source := range r.Resolvers {
 		resolver, err := ParseResolver(source.Function, source.SDL)
 		if err != nil {

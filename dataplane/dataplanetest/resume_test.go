@@ -194,14 +194,39 @@ func (c *calls) Query(ctx context.Context, scope isolation.Scope, s database.Sta
 	return c.Driver.Query(ctx, scope, s)
 }
 
-func (c *calls) Relay(ctx context.Context, t database.Turn) (database.Relayed, error) {
+func (c *calls) Batch(ctx context.Context, scope isolation.Scope, s []database.Statement) ([][]byte, error) {
 	c.n.Add(1)
-	return c.Streamer.Relay(ctx, t)
+	return c.Driver.Batch(ctx, scope, s)
+}
+
+func (c *calls) Transact(ctx context.Context, scope isolation.Scope, do func(database.Tx) error) error {
+	c.n.Add(1)
+	return c.Driver.Transact(ctx, scope, do)
+}
+
+func (c *calls) Listen(ctx context.Context, scope isolation.Scope, release int64, model string, ddl []string, until time.Time) (database.Stream, error) {
+	c.n.Add(1)
+	return c.Streamer.Listen(ctx, scope, release, model, ddl, until)
+}
+
+func (c *calls) Extend(ctx context.Context, streams []database.StreamID, until time.Time) ([]database.StreamID, error) {
+	c.n.Add(1)
+	return c.Streamer.Extend(ctx, streams, until)
 }
 
 func (c *calls) Events(ctx context.Context, scope isolation.Scope, model, epoch string, after int64, limit int) ([]database.Event, error) {
 	c.n.Add(1)
 	return c.Streamer.Events(ctx, scope, model, epoch, after, limit)
+}
+
+func (c *calls) Relay(ctx context.Context, t database.Turn) (database.Relayed, error) {
+	c.n.Add(1)
+	return c.Streamer.Relay(ctx, t)
+}
+
+func (c *calls) Tidy(ctx context.Context, keep time.Duration) error {
+	c.n.Add(1)
+	return c.Streamer.Tidy(ctx, keep)
 }
 
 // TestSharedAnswers answers an event once for all who ask the same, and asks the

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/internal/subscription"
 )
 
 // TestEvents looks at which requests make events, and what these say was given (data-api
@@ -64,4 +66,65 @@ func TestEvents(t *testing.T) {
 			run(`mutation { deleteBook(id: "b1") { id } }`, "Book 3 []")
 		})
 	}
+}
+
+// asked is how often a database is asked while nothing happens.
+type asked struct {
+	soon   int64 // in half a minute, when something has happened just before
+	minute int64 // in one, when nothing has happened for a while
+	hour   int64 // in one
+}
+
+// TestIdleSubscriptions says that subscriptions ask the database nothing while nothing
+// happens, whatever they are of: what is asked is the relay's, which looks each second
+// for a minute behind the last event, and then every five, and the gateway's, which asks
+// for all streams at once every twenty. Time is not that of the clock here.
+func TestIdleSubscriptions(t *testing.T) {
+	few, many := idleFor(t, 2), idleFor(t, 10_000)
+	if few != many {
+		t.Errorf("two subscriptions ask %+v, and ten thousand %+v", few, many)
+	}
+	if want := (asked{soon: 30, minute: 0, hour: 12 + 6 + 3}); many != want {
+		t.Errorf("they ask %+v, and should %+v", many, want)
+	}
+}
+
+// idleFor counts with n subscriptions, half of which are each of another text.
+func idleFor(t *testing.T, n int) (out asked) {
+	synctest.Test(t, func(t *testing.T) {
+		c, counter := embedded(t), &calls{}
+		c.DB = c.DB.Wrap(func(d database.Driver) database.Driver {
+			counter.Driver, counter.Streamer = d, d.(database.Streamer)
+			return counter
+		})
+		p := Deploy(t, c, counted)
+		s := listen(t, c, p)
+		post, stop := p.subscribe(t, s, "")
+		defer stop.Stop()
+		for i := 1; i < n; i++ {
+			query := "subscription { Post { mutation } }"
+			if i%2 == 1 {
+				query = fmt.Sprintf("subscription { Other(filter: {node: {name: %q}}) { mutation } }", fmt.Sprint(i))
+			}
+			sub, err := s.Start(t.Context(), subscription.Request{Project: string(p.ID), RequestID: "r", Query: query}, &told{news: make(chan struct{}, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sub.Stop()
+		}
+		p.createPost(t, 1)
+		expectNumbers(t, numbers(t, post.take(1)), 1, 1)
+		synctest.Wait()
+		during := func(d time.Duration) int64 {
+			before := counter.n.Load()
+			time.Sleep(d)
+			synctest.Wait()
+			return counter.n.Load() - before
+		}
+		out.soon = during(30 * time.Second)
+		during(time.Minute)
+		out.minute = during(time.Minute)
+		out.hour = during(time.Hour)
+	})
+	return out
 }

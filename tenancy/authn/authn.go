@@ -69,6 +69,22 @@ func (a *Authenticator) Requester(ctx context.Context, project tenancy.ProjectID
 	return Requester{}, nil
 }
 
+// The types of tokens that are no node's, as functions are told (platform §2.3).
+const (
+	RootType     = "PAT"
+	CustomerType = "Customer"
+)
+
+// Identity names the sender of an admin's token: its type, and the id of a root token or
+// an account.
+func (a *Authenticator) Identity(project tenancy.ProjectID, text string) (typeName, id string) {
+	claims, _ := a.Keys.Read(text, project)
+	if claims.IsPlatform() {
+		return CustomerType, claims.ClientID
+	}
+	return RootType, claims.PermanentAuthTokenID
+}
+
 func (a *Authenticator) isStored(ctx context.Context, project tenancy.ProjectID, text string) (bool, error) {
 	stored, err := a.Grants.RootTokens(ctx, project)
 	if err != nil {

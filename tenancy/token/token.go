@@ -14,6 +14,7 @@ package token
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,6 +65,13 @@ func NewKeys(secret string, now func() time.Time) (*Keys, error) {
 // key derives the key of a kid.
 func (k *Keys) key(kid string) ([]byte, error) {
 	return hkdf.Key(sha256.New, k.secret, nil, "icehouse token "+kid, sha256.Size)
+}
+
+// WebhookSecret signs what a project's functions are told at URLs of their owner, as
+// Standard Webhooks writes a secret.
+func (k *Keys) WebhookSecret(project tenancy.ProjectID) (string, error) {
+	key, err := k.key("webhook " + string(project))
+	return "whsec_" + base64.StdEncoding.EncodeToString(key), err
 }
 
 // Claims are those of every kind of token; which are set tells the kind.

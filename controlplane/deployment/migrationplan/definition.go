@@ -1,7 +1,6 @@
 package migrationplan
 
 import (
-	"fmt"
 	"slices"
 
 	"icehouse/controlplane/definition"
@@ -79,14 +78,13 @@ func (p *planner) functions(old, next []definition.Function) {
 	for _, f := range next {
 		if _, stays := was.same(f); !stays {
 			typ, word, _ := kindWords(f.Kind)
-			p.tell(typ, "Create", f.Name, "A new %s with the name `%s` is created. %s", word, f.Name, notRunning)
+			p.tell(typ, "Create", f.Name, "A new %s with the name `%s` is created.", word, f.Name)
 		}
-		p.Notes = append(p.Notes, fmt.Sprintf("The function `%s` is stored, but this version of Icehouse does not run functions yet.", f.Name))
 	}
 	for _, f := range next {
 		if before, stays := was.same(f); stays && !before.Does(f) {
 			typ, word, article := kindWords(f.Kind)
-			p.tell(typ, "Update", f.Name, "%s %s with the name `%s` is updated. %s", article, word, f.Name, notRunning)
+			p.tell(typ, "Update", f.Name, "%s %s with the name `%s` is updated.", article, word, f.Name)
 		}
 	}
 }

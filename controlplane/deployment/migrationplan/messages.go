@@ -148,7 +148,3 @@ func kindWords(k definition.Kind) (typ, word, article string) {
 		return "operation function", "operation function", "An"
 	}
 }
-
-// notRunning is told with each function that a deploy stores: it is the one
-// difference that a developer would otherwise have to find out.
-const notRunning = "It is stored, but this version of Icehouse does not run functions yet."

@@ -55,6 +55,8 @@ func Suite(t *testing.T, open func(t *testing.T) store.Store) {
 		{"ChangeProject", changeProject},
 		{"Placements", placements}, {"Relocate", relocate},
 		{"Audit", audit},
+		{"FunctionLogs", functionLogs}, {"FunctionStats", functionStats},
+		{"FunctionLogsAreKept", functionLogsAreKept}, {"FunctionCountsOfManyCallers", functionCountsOfManyCallers},
 		{"CanceledContext", canceledContext},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, &fixture{Store: open(t), t: t}) })

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
 	"strconv"
 	"time"
@@ -57,8 +58,8 @@ type Bundle interface {
 type Webhook struct {
 	URL     string
 	Headers map[string]string
-	// Secret signs what is sent; nil: it is not signed.
-	Secret []byte
+	// Secret signs what is sent, as Standard Webhooks writes it; "": it is not signed.
+	Secret string
 }
 
 // Call is one invocation: of a version that was deployed, or of a webhook.
@@ -89,15 +90,15 @@ type Kind uint8
 // The kinds. Where the contract has one code for several, they differ in what the log
 // says.
 const (
-	NotFound     Kind = iota + 1 // no such version is deployed
-	Crashed                      // it threw, exited, or could not be loaded
-	TimedOut                     // it took too long and was ended
-	TooLarge                     // the event or the value has too many bytes
-	OutOfMemory                  // it needed more than it may have
-	Busy                         // the product can't take the call now
-	Unavailable                  // the product did not answer
-	BadStatus                    // a webhook answered with another status than 2xx
-	Unreachable                  // a webhook's URL can't be used, or nobody answered there
+	NotFound    Kind = iota + 1 // no such version is deployed
+	Crashed                     // it threw, exited, or could not be loaded
+	TimedOut                    // it took too long and was ended
+	TooLarge                    // the event or the value has too many bytes
+	OutOfMemory                 // it needed more than it may have
+	Busy                        // the product can't take the call now
+	Unavailable                 // the product did not answer
+	BadStatus                   // a webhook answered with another status than 2xx
+	Unreachable                 // a webhook's URL can't be used, or nobody answered there
 )
 
 // Error is an invocation that failed. Cause is for operators; everything else may be
@@ -107,7 +108,8 @@ type Error struct {
 	Text   string // what happened, with the stack of an exception
 	Status int    // of BadStatus
 	Body   []byte // of BadStatus: the answer
-	Logs   []Log  // what was said before
+	Header http.Header
+	Logs   []Log // what was said before
 	Cause  error
 }
 
@@ -158,14 +160,30 @@ type Functions struct {
 	webhooks Invoker
 }
 
-// Open wraps the driver of a product and what calls webhooks.
+// Open wraps the driver of a product and what calls webhooks. Without a driver, code is
+// refused.
 func Open(code Driver, webhooks Invoker) *Functions { return &Functions{code, webhooks} }
 
 // Features says what the product that runs code can do.
-func (f *Functions) Features() Features { return f.code.Features() }
+func (f *Functions) Features() Features {
+	if f.code == nil {
+		return Features{}
+	}
+	return f.code.Features()
+}
 
 // Close ends the product.
-func (f *Functions) Close() error { return f.code.Close() }
+func (f *Functions) Close() error {
+	if f.code == nil {
+		return nil
+	}
+	return f.code.Close()
+}
+
+// noCode is the error of code where no product runs it.
+func noCode() error {
+	return &Error{Kind: Unavailable, Text: "this installation runs no code, only webhooks"}
+}
 
 var (
 	names    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
@@ -184,6 +202,9 @@ func (f *Functions) Deploy(ctx context.Context, scope isolation.Scope, c Code) e
 	if err := cmp.Or(scope.Valid(), (Version{c.Name, c.Version}).valid()); err != nil {
 		return err
 	}
+	if f.code == nil {
+		return noCode()
+	}
 	if err := f.code.Deploy(ctx, scope, c); err != nil {
 		return fmt.Errorf("deploy the function %s: %w", c.Name, err)
 	}
@@ -194,6 +215,9 @@ func (f *Functions) Deploy(ctx context.Context, scope isolation.Scope, c Code) e
 func (f *Functions) Remove(ctx context.Context, scope isolation.Scope, keep ...Version) error {
 	if err := scope.Valid(); err != nil {
 		return err
+	}
+	if f.code == nil {
+		return nil
 	}
 	return f.code.Remove(ctx, scope, keep)
 }
@@ -208,9 +232,12 @@ func (f *Functions) Invoke(ctx context.Context, scope isolation.Scope, c Call) (
 		return Output{}, &Error{Kind: TooLarge, Text: fmt.Sprintf("the event has %d bytes, of at most %d", len(c.Event), MaxEvent)}
 	}
 	by := Invoker(f.code)
-	if c.Webhook != nil {
+	switch err := (Version{c.Name, c.Version}).valid(); {
+	case c.Webhook != nil:
 		by = f.webhooks
-	} else if err := (Version{c.Name, c.Version}).valid(); err != nil {
+	case f.code == nil:
+		return Output{}, noCode()
+	case err != nil:
 		return Output{}, err
 	}
 	limited, cancel := context.WithTimeout(ctx, DefaultTimeout)

@@ -37,6 +37,10 @@ type Request struct {
 	Current  bool // the plan is known to be of the release that serves
 	// Event is what a subscription is told of; nil for requests.
 	Event *planner.Event
+	// Functions run those of the project, and Hooked is the plan for what hooks returned;
+	// nil for events.
+	Functions Functions
+	Hooked    func(*planner.Hooked) (*planner.Plan, error)
 }
 
 // Planner makes another plan for the same request.
@@ -109,10 +113,12 @@ func outOfDate(err error) bool {
 
 type run struct {
 	Request
-	ctx     context.Context //nolint:containedctx // lives as long as the call
-	binding planner.Binding
-	isThere bool // the requester's node was found, in this root field
-	wrote   bool // a root field is done
+	ctx      context.Context //nolint:containedctx // lives as long as the call
+	binding  planner.Binding
+	isThere  bool                      // the requester's node was found, in this root field
+	wrote    bool                      // a root field is done
+	values   map[*planner.Node]*called // of the nodes with a Call
+	returned map[string][]byte         // what the function after the write returned
 }
 
 func (r *run) statement(s *planner.Step) (database.Statement, error) {
@@ -127,6 +133,13 @@ func (r *run) read() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	running := &calls{end: func() {}}
+	if len(plan.Calls) > 0 && !plan.Read.AsRequester { // else who asks is to be known first
+		if running, err = r.call(plan.Calls); err != nil {
+			return Result{}, err
+		}
+	}
+	defer func() { running.stop() }()
 	if step := plan.Read.Step; step != nil {
 		statement, err := r.statement(step)
 		if err == nil {
@@ -145,6 +158,17 @@ func (r *run) read() (Result, error) {
 		var isThere bool
 		if data, isThere = plan.Read.Present(data); !isThere {
 			return Result{}, errNotThere
+		}
+	}
+	if len(plan.Calls) > 0 {
+		if plan.Read.AsRequester {
+			if running, err = r.call(plan.Calls); err != nil {
+				return Result{}, err
+			}
+		}
+		running.busy.Wait()
+		if err := r.ctx.Err(); err != nil {
+			return Result{}, err
 		}
 	}
 	if !plan.Read.Rewrite && len(failed) == 0 && !response.AnyNull(data, plan.Read.Watch) && !response.AnyMarked(data, plan.Mark) {
@@ -168,9 +192,11 @@ func (r *run) stops(err error) error {
 
 func (r *run) completer(failed map[*planner.PageCheck]*fault.Fault) *response.Completer {
 	return &response.Completer{
-		Mark:    r.Plan.Mark,
-		Failed:  func(c *planner.PageCheck) *fault.Fault { return failed[c] },
-		Inspect: r.inspect,
+		Mark:     r.Plan.Mark,
+		Failed:   func(c *planner.PageCheck) *fault.Fault { return failed[c] },
+		Inspect:  r.inspect,
+		Called:   r.value,
+		Returned: r.returned,
 	}
 }
 
@@ -244,16 +270,15 @@ const (
 	pause    = time.Millisecond
 )
 
-// write runs one root field and returns the JSON of its value. What lost against
-// another request kept nothing and runs again.
+// write runs one root field and returns the JSON of its value.
 func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
-	value, errs, err := r.sequence(w)
-	for n := range attempts - 1 {
-		var lost *planner.Conflict
-		if !errors.As(err, &lost) || !r.wait(pause<<n) {
+	r.returned, r.binding.Hooked = nil, nil
+	value, errs, err := r.once(w)
+	for range attempts - 1 {
+		if !errors.Is(err, errOtherBranch) {
 			break
 		}
-		value, errs, err = r.sequence(w)
+		value, errs, err = r.once(w)
 	}
 	if err == nil {
 		r.wrote = true
@@ -268,7 +293,33 @@ func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 	if errors.Is(err, errNotThere) {
 		return nil, nil, err
 	}
+	return r.failed(w, err)
+}
+
+// failed is the answer of a root field that failed.
+func (r *run) failed(w *planner.Write, err error) ([]byte, []response.Error, error) {
 	return []byte("null"), []response.Error{{Fault: fault.Of(err), Path: []any{w.Node.Key}, Field: w.Node.Field}}, nil
+}
+
+// once runs one root field with its functions. What lost against another request kept
+// nothing, and runs again with what the functions returned.
+func (r *run) once(w *planner.Write) ([]byte, []response.Error, error) {
+	if w.Node.Call != nil {
+		return r.resolve(w)
+	}
+	w, err := r.before(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	value, errs, err := r.sequence(w)
+	for n := range attempts - 1 {
+		var lost *planner.Conflict
+		if !errors.As(err, &lost) || !r.wait(pause<<n) {
+			break
+		}
+		value, errs, err = r.sequence(w)
+	}
+	return value, errs, err
 }
 
 // wait waits between a half and the whole of d, so that two do not meet again.
@@ -286,35 +337,29 @@ func (r *run) wait(d time.Duration) bool {
 
 func (r *run) sequence(w *planner.Write) ([]byte, []response.Error, error) {
 	found := func() ([]byte, []response.Error, error) {
-		return r.steps(w, w.Found, func(statements []database.Statement) ([][]byte, error) {
-			return r.DB.Batch(r.ctx, r.Scope, statements)
-		})
+		return r.steps(w, w.Found, r.batch)
 	}
 	if w.Choose == nil {
-		return found()
-	}
-	probe, err := r.statement(w.Choose)
-	if err != nil { // as for a node that would be there: who may not update it is told so first
 		return found()
 	}
 	var value []byte
 	var errs []response.Error
 	isThere := r.isThere
-	err = r.DB.Transact(r.ctx, r.Scope, func(tx database.Tx) error {
+	err := r.DB.Transact(r.ctx, r.Scope, func(tx database.Tx) error {
 		r.isThere = isThere // one that is lost has found nobody
-		found, err := r.send([]database.Statement{probe}, func(statements []database.Statement) ([][]byte, error) {
-			return tx.Batch(r.ctx, statements)
-		})
-		if err != nil {
+		batch := func(statements []database.Statement) ([][]byte, error) { return tx.Batch(r.ctx, statements) }
+		missing, err := r.missing(w, batch)
+		switch {
+		case err != nil:
 			return err
+		case w.Chosen != nil && w.Chosen.Missing != missing:
+			return errOtherBranch
 		}
 		sequence := w.Found
-		if string(inner(found[0])) == "null" {
+		if missing {
 			sequence = w.Missing
 		}
-		value, errs, err = r.steps(w, sequence, func(statements []database.Statement) ([][]byte, error) {
-			return tx.Batch(r.ctx, statements)
-		})
+		value, errs, err = r.steps(w, sequence, batch)
 		return err
 	})
 	return value, errs, err
@@ -395,6 +440,11 @@ func (r *run) steps(w *planner.Write, s *planner.Sequence, batch func([]database
 	for _, i := range s.Payload {
 		if step := s.Steps[i]; results[i] == nil && step.OnNone != nil {
 			return nil, nil, step.OnNone(statements[i].Args)
+		}
+	}
+	if s.After != nil {
+		if err := r.after(s.After, results); err != nil {
+			return nil, nil, err
 		}
 	}
 	payload := s.JoinPayload(results)

@@ -13,35 +13,43 @@ import (
 // Codes of the data API (data-api §10). Zero is an unexpected failure. The contract has
 // no rate limit, and leaves room for one (data-api §5.4): TooManyRequests is ours.
 const (
-	TookTooLong        = 1000
-	InputUnparsable    = 1001
-	QueriesLocked      = 1002
-	MutationsLocked    = 1003
-	TooManyRequests    = 1004
-	TooManyNodes       = 2041
-	BadArguments       = 3000
-	MalformedID        = 3001
-	NodeMissing        = 3002
-	ValueTooLong       = 3007
-	NotAllowed         = 3008
-	UniqueViolated     = 3010
-	ConnectMissing     = 3011
-	RemoveMissing      = 3013
-	FirstAndLast       = 3014
-	UnknownProject     = 3016
-	ReadOnlyField      = 3019
-	RequiredNull       = 3020
-	VariablesUnparsed  = 3024
-	NegativeFirst      = 3026
-	NegativeLast       = 3027
-	NegativeSkip       = 3028
-	RelationRequired   = 3032
-	ToManyNull         = 3033
-	ValueNotValid      = 3036
-	NotJSON            = 3037
-	UnknownModel       = 4012
-	UnknownField       = 4014
-	FunctionNotRunning = 5000
+	TookTooLong         = 1000
+	InputUnparsable     = 1001
+	QueriesLocked       = 1002
+	MutationsLocked     = 1003
+	TooManyRequests     = 1004
+	TooManyNodes        = 2041
+	ResolverNull        = 2063
+	BadArguments        = 3000
+	MalformedID         = 3001
+	NodeMissing         = 3002
+	ValueTooLong        = 3007
+	NotAllowed          = 3008
+	UniqueViolated      = 3010
+	ConnectMissing      = 3011
+	RemoveMissing       = 3013
+	FirstAndLast        = 3014
+	UnknownProject      = 3016
+	ReadOnlyField       = 3019
+	RequiredNull        = 3020
+	VariablesUnparsed   = 3024
+	NegativeFirst       = 3026
+	NegativeLast        = 3027
+	NegativeSkip        = 3028
+	RelationRequired    = 3032
+	ToManyNull          = 3033
+	ValueNotValid       = 3036
+	NotJSON             = 3037
+	UnknownModel        = 4012
+	UnknownField        = 4014
+	FunctionStatus      = 5000
+	FunctionError       = 5001
+	FunctionErrorObject = 5002
+	FunctionUnusable    = 5003
+	FunctionValue       = 5004
+	FunctionUnreachable = 5005
+	FunctionShape       = 5007
+	FunctionFailed      = 5008
 )
 
 // Fault is an expected failure with the contract's code, or, with code 0, an
@@ -50,6 +58,8 @@ type Fault struct {
 	Code    int
 	Message string
 	Cause   error
+	// Details are the error that a function returned, as JSON; nil for other faults.
+	Details []byte
 }
 
 // New makes an expected failure.

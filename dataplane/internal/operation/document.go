@@ -30,7 +30,7 @@ type Document struct {
 	Schema    *compiledschema.Schema
 	Operation *ast.OperationDefinition
 	Fragments ast.FragmentDefinitionList
-	AsksUser  bool // a field user is among those selected, which may be the requester
+	AsksUser  bool // a field user is among those selected, which may be the requester, or a resolver's, which is told
 
 	literals map[*ast.Value]int // by position among the text's literals
 	fields   map[*ast.Field]int // by position among the text's fields
@@ -94,7 +94,7 @@ func parse(schema *compiledschema.Schema, limits Limits, text, operationName str
 			d.valued[v.Variable] = true
 		}
 	}
-	n := &numberer{}
+	n := &numberer{asks: func(field string) bool { return field == "user" || schema.IsResolved(field) }}
 	n.document(doc)
 	d.fields, d.AsksUser = n.fields, n.asksUser
 	for _, name := range n.pageSizes {
@@ -129,6 +129,7 @@ func choose(doc *ast.QueryDocument, name string) (*ast.OperationDefinition, *gql
 
 // numberer counts fields and literals in the order of the text.
 type numberer struct {
+	asks      func(field string) bool // its answer may depend on who asks
 	fields    map[*ast.Field]int
 	literals  []*ast.Value
 	places    []*ast.Position // of the fields
@@ -154,7 +155,7 @@ func (n *numberer) set(set ast.SelectionSet) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
-			n.asksUser = n.asksUser || s.Name == "user"
+			n.asksUser = n.asksUser || n.asks != nil && n.asks(s.Name)
 			n.fields[s] = len(n.places)
 			n.places = append(n.places, s.Position)
 			n.arguments(s.Arguments)

@@ -23,8 +23,11 @@ type Binding struct {
 	Now      time.Time // of the request, UTC, whole milliseconds
 	User     string    // the id of the node whose token was sent; "" for nobody
 	Event    *Event    // that a subscription is told of; nil for requests
-	ids      []any     // new ids
-	now      any       // Now
+	// Hooked is what hooks returned for the nodes of the root field that is written: of
+	// each the values of its fields.
+	Hooked []map[string]coercion.Value
+	ids    []any // new ids
+	now    any   // Now
 }
 
 // LiteralError says that a literal of the text is no value of the type that its
@@ -246,6 +249,8 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 		return nil, fault.Internal(errors.New("a row's value stands among a statement's arguments"))
 	case fromEvent:
 		return b.Event.part(s), nil
+	case fromHook:
+		return b.hookValue(s)
 	case fromItems:
 		items := make([]any, 0, len(s.items))
 		for _, item := range s.items {

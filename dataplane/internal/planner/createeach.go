@@ -11,7 +11,7 @@ import (
 // It returns false when they must be created one by one. The edge's column is in
 // the nested nodes' rows.
 func (w *writer) createEach(t *datamodel.Type, e edge, parent Source) bool {
-	if len(e.nested) < 2 || !alike(e.nested) {
+	if len(e.nested) < 2 || !alike(e.nested) || w.hooks(compiledschema.Create, t) {
 		return false
 	}
 	first := e.nested[0]

@@ -13,10 +13,13 @@ import (
 
 // planning is the work on one plan.
 type planning struct {
-	target Target
-	doc    *operation.Document
-	vars   map[string]coercion.Value // looked at for their shape only
-	newIDs int                       // how many ids a request makes so far
+	target  Target
+	doc     *operation.Document
+	vars    map[string]coercion.Value // looked at for their shape only
+	newIDs  int                       // how many ids a request makes so far
+	root    int                       // the position of the root field of a mutation
+	missing bool                      // the sequence is that of a node that is missing
+	calls   []*Node
 	// server are the variables of a permission query, which no client fills.
 	server map[string]input
 	// asRequester says that the plan is right only while the requester's node is

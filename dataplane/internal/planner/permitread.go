@@ -15,6 +15,7 @@ type readable struct {
 	reader  *reader
 	t       *datamodel.Type
 	echo    map[string]bool
+	after   bool // see reader.after
 	records []*compiledschema.Permission
 	gates   []fieldsGate
 }
@@ -28,8 +29,8 @@ type fieldsGate struct {
 
 // readable takes the echo rule along, which is for this object alone.
 func (r *reader) readable(t *datamodel.Type) *readable {
-	out := &readable{reader: r, t: t, echo: r.echo}
-	r.echo = nil
+	out := &readable{reader: r, t: t, echo: r.echo, after: r.after}
+	r.echo, r.after = nil, false
 	if !r.free() {
 		out.records = r.doc.Schema.PermissionsFor(t.Name, compiledschema.Read)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/internal/fault"
@@ -37,6 +38,8 @@ type Plan struct {
 	// Requester is the check before the first write that the requester's node is
 	// there; nil when nothing depends on it.
 	Requester *Step
+	// Calls are the nodes of a Read whose values resolver functions give.
+	Calls []*Node
 	// Deletes says that a mutation does nothing but delete nodes.
 	Deletes bool
 	// What is counted of each request that has this plan (platform §4.9).
@@ -120,11 +123,13 @@ func (r *Read) Present(data []byte) ([]byte, bool) {
 
 // Write answers one root field of a mutation.
 type Write struct {
-	Node *Node
+	Node *Node // with a Call, which is all there is to do then
 	// Choose decides between the two sequences (updateOrCreate): the sequence
 	// Found when its JSON has a node, else Missing. Without it, Found runs.
 	Choose         *Step
 	Found, Missing *Sequence
+	// Chosen is set where the functions of one of the sequences ran; nil else.
+	Chosen *Hooked
 }
 
 // Sequence is the statements of one write, run in one transaction.
@@ -142,6 +147,13 @@ type Sequence struct {
 	// Permits are those of Steps that say whether the requester may do this at all
 	// (data-api §6.7).
 	Permits []*Step
+	// Ahead is how many of Steps look at what is there, before the first that writes or
+	// reads the payload.
+	Ahead int
+	// Hooks run behind those steps, and before the transaction.
+	Hooks []*Hook
+	// After runs when all is done; nil when none does.
+	After *AfterHook
 }
 
 // JoinPayload makes the payload of the results of a sequence's steps: an object
@@ -181,13 +193,16 @@ type Node struct {
 	Field    int // position of the field in the text, see operation.Locate
 	NonNull  bool
 	List     bool
-	Item     bool         // items of List are non-null
-	Children []*Node      // of an object or of the objects of a list
-	Fault    *fault.Fault // the value can't be had, whatever the data is
-	Denied   *fault.Fault // the value can't be had where it is marked
-	Check    *PageCheck   // the value can't be had when this fails for the request
-	Inspect  *ast.Field   // the value is introspection: this field, with all that was selected under its key
-	Options  [][]*Node    // of an interface: the children by what the data is; see TypeKey
+	Item     bool                          // items of List are non-null
+	Children []*Node                       // of an object or of the objects of a list
+	Fault    *fault.Fault                  // the value can't be had, whatever the data is
+	Denied   *fault.Fault                  // the value can't be had where it is marked
+	Check    *PageCheck                    // the value can't be had when this fails for the request
+	Inspect  *ast.Field                    // the value is introspection: this field, with all that was selected under its key
+	Call     *Call                         // the value is what a resolver function returns
+	Returned *datamodel.Field              // the value is what an operationAfter function returned, if one did
+	Value    *compiledschema.ResolverValue // of a child of a node with a Call
+	Options  [][]*Node                     // of an interface: the children by what the data is; see TypeKey
 }
 
 // Source says where a value comes from.
@@ -202,7 +217,7 @@ type Source struct {
 	scalar  datamodel.Scalar // what a literal is read as, where its place in the text says; else Param's
 	row     *rowValue
 	event   eventPart
-	edges   string // of an event: which
+	edges   string // of an event: which; of a hook: the field
 }
 
 type sourceKind uint8
@@ -217,6 +232,7 @@ const (
 	fromRequester // the id of the node whose token was sent
 	fromRow       // of the row that a condition is about; never bound
 	fromEvent     // of the event that a subscription is told of
+	fromHook      // of what a hook returned
 )
 
 // Param is how one argument is made.

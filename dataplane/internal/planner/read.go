@@ -22,6 +22,8 @@ type Target struct {
 	Requester Requester
 	// Queries gives the document of a permission query by its text.
 	Queries func(text string) (*operation.Document, error)
+	// Hooked says what hooks returned; nil until they have.
+	Hooked *Hooked
 	// Explain asks for Plan.Verdicts.
 	Explain bool
 	// Mark is what the database says in place of a value that may not be read. No
@@ -88,7 +90,7 @@ func (r *reader) plan(fields []relational.Field, root *Node) *Plan {
 	} else {
 		read.Constant = constantObject(fields)
 	}
-	return &Plan{Read: read, Root: root, Mark: r.mark(), Verdicts: p.verdicts}
+	return &Plan{Read: read, Root: root, Mark: r.mark(), Verdicts: p.verdicts, Calls: p.calls}
 }
 
 // requesterKey is the key, the last one, under which a read says whether the
@@ -132,6 +134,10 @@ type reader struct {
 	echo map[string]bool
 	// payloadEcho are those of the node that a payload of the Relay API is about.
 	payloadEcho map[string]bool
+	// after says that the scalars of the object that is planned next are those that a
+	// function returned, if one did; payloadAfter, those of the node that a payload is
+	// about.
+	after, payloadAfter bool
 }
 
 // mark is what values may be marked with; "" when none is.
@@ -190,7 +196,10 @@ func (r *reader) field(root compiledschema.Root, c collected) (relational.Value,
 	case compiledschema.RootViewerID:
 		return literal(quote(compiledschema.ViewerID)), node
 	case compiledschema.RootResolver:
-		return r.refused(notRunning(root.Resolver), node)
+		r.rewrite = true
+		r.call(root, c, node)
+		r.calls = append(r.calls, node)
+		return literal("null"), node
 	}
 	switch root.Kind {
 	case compiledschema.RootAll:
@@ -208,10 +217,6 @@ func (r *reader) field(root compiledschema.Root, c collected) (relational.Value,
 	default:
 		return r.refused(fault.Internal(fmt.Errorf("root field %q is no query", c.first().Name)), node)
 	}
-}
-
-func notRunning(r *compiledschema.Resolver) *fault.Fault {
-	return fault.New(fault.FunctionNotRunning, "The resolver function '%s' is deployed, but this version of Icehouse does not run functions yet.", r.Function)
 }
 
 // object plans the selection on nodes of a type.
@@ -239,7 +244,11 @@ func (r *reader) member(t *datamodel.Type, c collected, readable *readable) (rel
 	layout := r.doc.Schema.Layout()
 	switch m.Kind {
 	case compiledschema.MemberScalar:
-		return readable.value(m.Field, relational.ColumnValue{Column: layout.Column(m.Field)}, &Node{NonNull: m.Field.Required})
+		node := &Node{NonNull: m.Field.Required}
+		if readable.after {
+			node.Returned = m.Field
+		}
+		return readable.value(m.Field, relational.ColumnValue{Column: layout.Column(m.Field)}, node)
 	case compiledschema.MemberToOne:
 		return r.toOne(m.Field, c)
 	case compiledschema.MemberToMany:

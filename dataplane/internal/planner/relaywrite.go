@@ -38,10 +38,13 @@ func (r *reader) payloadFields(root compiledschema.Root, in input, c collected, 
 		child := &Node{}
 		switch field.Kind {
 		case compiledschema.PayloadNode:
-			r.echo = r.payloadEcho
+			r.echo, r.after = r.payloadEcho, r.payloadAfter
 			return relational.Object{Fields: r.object(root.Type, c.sets(), child)}, child
 		case compiledschema.PayloadEdge:
-			return r.edge(root.Type, c.sets(), child), child
+			r.after = r.payloadAfter
+			edge := r.edge(root.Type, c.sets(), child)
+			r.after = false // it may have selected no node
+			return edge, child
 		case compiledschema.PayloadRelated:
 			value, child := r.toOne(field.Field, c)
 			child.NonNull = false
@@ -93,7 +96,7 @@ func (w *writer) deleteWithPayload(root compiledschema.Root, in input, id Source
 				continue
 			}
 			r := w.reader()
-			r.payloadEcho = w.echoed
+			r.payloadEcho, r.payloadAfter = w.echoed, w.out.After != nil
 			part := selecting(run.fields)
 			if after {
 				w.payload(r, c.key, r.payloadFields(root, in, part, &shapes[i]))
@@ -104,6 +107,9 @@ func (w *writer) deleteWithPayload(root compiledschema.Root, in input, id Source
 		}
 	}
 	read(false)
+	if w.out.After != nil {
+		w.scalarsOf(root.Type, id)
+	}
 	w.delete(root.Type, id)
 	read(true)
 	w.parts = parts

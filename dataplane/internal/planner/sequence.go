@@ -19,6 +19,7 @@ type writer struct {
 	// held are the nodes that this sequence looks at before it writes.
 	held []held
 	permits
+	scalars *Step // reads what the function after the write is told
 }
 
 // steps are those of a sequence by what they are for.
@@ -44,8 +45,22 @@ func (p *planning) sequence(plan func(*writer)) *Sequence {
 	if w.out.Fault != nil {
 		w.out.Steps = w.out.Permits
 	}
+	w.out.Ahead = w.ahead()
+	if w.out.After != nil && w.out.Fault == nil {
+		w.out.After.Step = slices.Index(w.out.Steps, w.scalars)
+	}
 	w.out.Checks = w.out.Node.checks()
 	return w.out
+}
+
+// ahead counts the steps that come before any write and any reading for an answer.
+func (w *writer) ahead() int {
+	for i, s := range w.out.Steps {
+		if s.Statement.Writes || s == w.scalars || slices.Contains(w.parts, s) {
+			return i
+		}
+	}
+	return len(w.out.Steps)
 }
 
 // ordered puts the steps in the order in which they run (data-api §6.7): rows are

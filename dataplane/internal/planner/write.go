@@ -15,7 +15,8 @@ import (
 // LQ-D22).
 func (p *planning) mutation() (*Plan, error) {
 	plan := &Plan{Root: &Node{NonNull: true}, Mark: p.target.Mark, Deletes: true}
-	for _, c := range p.collect("Mutation", false, []ast.SelectionSet{p.doc.Operation.SelectionSet}) {
+	for i, c := range p.collect("Mutation", false, []ast.SelectionSet{p.doc.Operation.SelectionSet}) {
+		p.root = i
 		write := p.write(c)
 		plan.Deletes = plan.Deletes && p.deletes(c)
 		write.Node.Key, write.Node.Field = c.key, p.doc.FieldOf(c.first())
@@ -57,17 +58,20 @@ func (p *planning) write(c collected) *Write {
 	}
 	write.Node.NonNull = p.doc.Schema.RootType(root).NonNull()
 	if root.Kind == compiledschema.RootResolver {
-		return refuse(notRunning(root.Resolver))
+		p.call(root, c, write.Node)
+		return write
 	}
 	in := p.mutationInput(f)
 	switch root.Kind {
 	case compiledschema.RootCreate:
 		write.Found = p.sequence(func(w *writer) {
+			w.after(compiledschema.Create, root.Type)
 			id := w.create(root.Type, in, nil)
 			w.payloadNode(root, in, in, id, c)
 		})
 	case compiledschema.RootUpdate:
 		write.Found = p.sequence(func(w *writer) {
+			w.after(compiledschema.Update, root.Type)
 			w.update(root.Type, in)
 			w.payloadNode(root, in, in, in.get("id").source, c)
 		})
@@ -78,14 +82,18 @@ func (p *planning) write(c collected) *Write {
 			w.update(root.Type, update)
 			w.payloadNode(root, in, update, update.get("id").source, c)
 		})
+		p.missing = true
 		write.Missing = p.sequence(func(w *writer) {
 			id := w.create(root.Type, create, nil)
 			w.payloadNode(root, in, create, id, c)
 		})
+		p.missing = false
 	case compiledschema.RootDelete:
 		write.Found = p.sequence(func(w *writer) {
 			id := in.get("id").source
+			w.after(compiledschema.Delete, root.Type)
 			w.permit(compiledschema.Delete, root.Type, in, id)
+			w.hooked(compiledschema.Delete, root.Type, in, id)
 			w.mayBeDeleted(root.Type, id)
 			w.deleteReading(root, in, id, c)
 		})
@@ -187,13 +195,14 @@ func (w *writer) payloadNode(root compiledschema.Root, in, given input, id Sourc
 	r := w.reader()
 	if w.doc.Schema.API() == compiledschema.Relay {
 		w.notReturned()
-		r.payloadEcho = w.echoed
+		r.payloadEcho, r.payloadAfter = w.echoed, w.out.After != nil
 		w.payload(r, c.key, r.payload(root, in, id, c, node))
-		return
-	}
-	if !w.returned(root.Type, c, node) {
-		r.echo = w.echoed
+	} else if !w.returned(root.Type, c, node) {
+		r.echo, r.after = w.echoed, w.out.After != nil
 		w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
+	}
+	if w.out.After != nil {
+		w.scalarsOf(root.Type, id)
 	}
 }
 
@@ -207,6 +216,9 @@ func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c 
 		w.deleteWithPayload(root, in, id, c, node)
 		return
 	}
+	if w.out.After != nil {
+		w.scalarsOf(root.Type, id)
+	}
 	w.delete(root.Type, id)
 	if w.returned(root.Type, c, node) {
 		return
@@ -215,7 +227,7 @@ func (w *writer) deleteReading(root compiledschema.Root, in input, id Source, c 
 	deletion := w.body[last]
 	w.body = w.body[:last]
 	r := w.reader()
-	r.echo = w.echoed
+	r.echo, r.after = w.echoed, w.out.After != nil
 	w.payload(r, c.key, r.node(root.Type, id, c.sets(), node))
 	w.body = append(w.body, deletion)
 }
@@ -238,7 +250,7 @@ func (w *writer) returned(t *datamodel.Type, c collected, node *Node) bool {
 		return false
 	}
 	r := w.reader()
-	r.echo = w.echoed
+	r.echo, r.after = w.echoed, w.out.After != nil
 	shape := &Node{}
 	fields := []relational.Field{{Key: c.key, Value: relational.Object{Fields: r.object(t, c.sets(), shape)}}}
 	if r.rewrite || r.gated || len(r.args.params) > 0 || !relational.Returnable(fields, row.mustExist != nil) {
@@ -303,6 +315,7 @@ func (w *writer) create(t *datamodel.Type, in input, parent *parentEdge) Source 
 	if parent != nil {
 		w.permitConnect(parent.field, id, newNode(parent.id))
 	}
+	in = w.hooked(compiledschema.Create, t, in, id)
 	table := w.layout().Table(t)
 	r := &row{}
 	idOf := idParam(id)
@@ -384,6 +397,7 @@ func valueSource(f *datamodel.Field, in input) Source {
 func (w *writer) update(t *datamodel.Type, in input) {
 	id := in.get("id").source
 	w.permit(compiledschema.Update, t, in, id)
+	in = w.hooked(compiledschema.Update, t, in, id)
 	table := w.layout().Table(t)
 	edges := w.edges(t, in, false)
 	r := &row{}

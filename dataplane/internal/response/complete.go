@@ -34,6 +34,11 @@ type Completer struct {
 	Mark string
 	// Inspect writes the value of an introspection field.
 	Inspect func(out []byte, f *ast.Field) ([]byte, error)
+	// Called is the value of a node with a Call, as JSON of its shape.
+	Called func(*planner.Node) ([]byte, *fault.Fault)
+	// Returned are the values of the nodes that have it by the names of their fields, as
+	// JSON; nil: the data has them.
+	Returned map[string][]byte
 }
 
 // Complete rewrites an object. It returns null for an object that can't be.
@@ -79,7 +84,57 @@ func (w *walk) value(n *planner.Node) (isNull bool, err error) {
 		}
 		w.out, err = w.completer.Inspect(w.out, n.Inspect)
 		return false, err
+	case n.Call != nil:
+		return w.called(n)
+	case n.Returned != nil && w.completer.Returned != nil:
+		return w.returned(n)
 	}
+	return w.present(n)
+}
+
+// called is value for what a resolver function gives.
+func (w *walk) called(n *planner.Node) (isNull bool, err error) {
+	if err := w.skip(); err != nil {
+		return false, err
+	}
+	value, failed := w.completer.Called(n)
+	if failed != nil {
+		w.fail(failed, n)
+		w.out = append(w.out, "null"...)
+		return true, nil
+	}
+	return w.instead(n, value)
+}
+
+// returned is value for a scalar that a function returned. What may not be read still
+// may not.
+func (w *walk) returned(n *planner.Node) (isNull bool, err error) {
+	w.space()
+	from := w.at
+	if err := w.skip(); err != nil {
+		return false, err
+	}
+	value := w.completer.Returned[n.Returned.Name]
+	switch {
+	case n.Denied != nil && isMark(w.in[from:w.at], w.completer.Mark):
+		value = w.in[from:w.at]
+	case value == nil:
+		value = []byte("null")
+	}
+	return w.instead(n, value)
+}
+
+// instead is value for JSON that stands elsewhere.
+func (w *walk) instead(n *planner.Node, value []byte) (isNull bool, err error) {
+	in, at := w.in, w.at
+	w.in, w.at = value, 0
+	isNull, err = w.present(n)
+	w.in, w.at = in, at
+	return isNull, err
+}
+
+// present is value for what the data has.
+func (w *walk) present(n *planner.Node) (isNull bool, err error) {
 	w.space()
 	if w.at < len(w.in) && w.in[w.at] == 'n' {
 		if n.NonNull {

@@ -24,11 +24,12 @@ type location struct {
 }
 
 type entry struct {
-	Message   string     `json:"message"`
-	Code      int        `json:"code,omitempty"`
-	RequestID string     `json:"requestId,omitempty"`
-	Path      []any      `json:"path,omitempty"`
-	Locations []location `json:"locations,omitempty"`
+	Message       string          `json:"message"`
+	Code          int             `json:"code,omitempty"`
+	RequestID     string          `json:"requestId,omitempty"`
+	Path          []any           `json:"path,omitempty"`
+	Locations     []location      `json:"locations,omitempty"`
+	FunctionError json.RawMessage `json:"functionError,omitempty"`
 }
 
 // AppendErrors writes a result's data and errors. locate finds the place of a
@@ -36,7 +37,7 @@ type entry struct {
 func AppendErrors(out, data []byte, errs []Error, requestID string, locate func(field int) (line, column int)) []byte {
 	entries := make([]entry, 0, len(errs))
 	for _, e := range errs {
-		one := entry{Message: Message(e.Fault, requestID), Code: max(e.Fault.Code, 0), RequestID: requestID, Path: e.Path}
+		one := entry{Message: Message(e.Fault, requestID), Code: max(e.Fault.Code, 0), RequestID: requestID, Path: e.Path, FunctionError: e.Fault.Details}
 		if e.Field >= 0 {
 			if line, column := locate(e.Field); line > 0 {
 				one.Locations = []location{{line, column}}

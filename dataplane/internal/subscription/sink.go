@@ -18,7 +18,7 @@ type running struct {
 
 	mu      sync.Mutex
 	abandon func() // gives up its beginning; nil after that
-	begun   bool // the client knows that it runs
+	begun   bool   // the client knows that it runs
 	waiting []Result
 	bytes   int // of them
 	ended   *Refusal

@@ -86,6 +86,16 @@ func TestRefusals(t *testing.T) {
 // against runs a command against the API of the cluster local.
 func against(t *testing.T, api http.Handler, signals chan os.Signal, args ...string) (stdout, stderr string) {
 	t.Helper()
+	code, stdout, stderr := in(t, t.TempDir(), api, signals, args...)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	return stdout, stderr
+}
+
+// in runs a command in a folder against the API of the cluster local.
+func in(t *testing.T, dir string, api http.Handler, signals chan os.Signal, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	server := httptest.NewServer(api)
 	defer server.Close()
 	home := t.TempDir()
@@ -94,14 +104,11 @@ func against(t *testing.T, api http.Handler, signals chan os.Signal, args ...str
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	code := cli.Run(context.Background(), cli.Process{
-		Program: "icehouse", Args: args, Dir: t.TempDir(), Home: home, Now: time.Now, Signals: signals,
+	code = cli.Run(context.Background(), cli.Process{
+		Program: "icehouse", Args: args, Dir: dir, Home: home, Now: time.Now, Signals: signals,
 		Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
 	})
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, errs.String())
-	}
-	return out.String(), errs.String()
+	return code, out.String(), errs.String()
 }
 
 // TestProgress: who waits for long hears that it goes on.

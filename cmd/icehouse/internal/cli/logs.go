@@ -98,7 +98,7 @@ func (c *logsCommand) next(s *session, conn *connection, project string, count i
 			if err != nil {
 				return err
 			}
-			for _, e := range entries {
+			for _, e := range slices.Backward(entries) { // the newest comes first
 				if !seen[e.ID] {
 					seen[e.ID] = true
 					out = append(out, entry{f.Name, e})
@@ -114,17 +114,22 @@ func (c *logsCommand) chosen(all []systemapi.Function) ([]systemapi.Function, er
 	if c.Function == "" {
 		return all, nil
 	}
+	f, err := functionNamed(all, c.Function)
+	return []systemapi.Function{f}, err
+}
+
+func functionNamed(all []systemapi.Function, name string) (systemapi.Function, error) {
 	var names []string
 	for _, f := range all {
-		if f.Name == c.Function {
-			return []systemapi.Function{f}, nil
+		if f.Name == name {
+			return f, nil
 		}
 		names = append(names, f.Name)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("there is no function %q; the service has none", c.Function)
+		return systemapi.Function{}, fmt.Errorf("there is no function %q; the service has none", name)
 	}
-	return nil, fmt.Errorf("there is no function %q; there are: %s", c.Function, strings.Join(names, ", "))
+	return systemapi.Function{}, fmt.Errorf("there is no function %q; there are: %s", name, strings.Join(names, ", "))
 }
 
 func (s *session) printEntries(entries []entry) {
@@ -161,12 +166,19 @@ func readable(message string) string {
 
 type invokeLocalCommand struct {
 	Function  string `arg:"" help:"The function to run."`
-	Event     string `short:"j" name:"json" placeholder:"FILE" help:"The event, as JSON."`
-	LastEvent bool   `short:"l" name:"lastEvent" help:"Take the event of its last log entry."`
+	Event     string `short:"j" name:"json" xor:"event" placeholder:"FILE" help:"The event, as JSON."`
+	LastEvent bool   `short:"l" name:"lastEvent" xor:"event" help:"Take the event of its last log entry, which is saved under events."`
 	Target    string `short:"t" help:"The target whose log it is."`
 }
 
 // Run says what is the case: functions are deployed and don't run yet.
-func (c *invokeLocalCommand) Run(*session) error {
+func (c *invokeLocalCommand) Run(s *session) error {
+	if c.LastEvent {
+		path, err := s.saveLastEvent(c.Target, c.Function)
+		if err != nil {
+			return err
+		}
+		s.notef("The event of the last call is in %s.", path)
+	}
 	return fmt.Errorf("%s was not run: this version of Icehouse deploys functions and does not run them yet", c.Function)
 }

@@ -1,10 +1,13 @@
 package cli_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +51,10 @@ func (s *speaking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.told != nil {
 			s.told <- struct{}{}
 		}
+	case request.Variables["id"] == "f3":
+		logs(entry("l5", "05", "FAILURE", `{"error":"did not run"}`), entry("l4", "04", "SUCCESS", `{"event":"{\"data\":{\"name\":\"<Bob>\"}}"}`), entry("l3", "03", "SUCCESS", `{"event":"{}"}`))
+	case request.Variables["id"] == "f4":
+		logs()
 	default:
 		_, _ = w.Write([]byte(`{"data":{"viewer":{"project":{"id":"p1","name":"shop"}}}}`))
 	}
@@ -108,5 +115,38 @@ func TestTail(t *testing.T) {
 	}()
 	if got := logs(t, api, signals, "--tail"); got != mourned+greeted+later {
 		t.Error(got)
+	}
+}
+
+// TestLastEvent takes the event of the last call that the log has one of.
+func TestLastEvent(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if bytes.Contains(body, []byte("functions")) {
+			_, _ = w.Write([]byte(`{"data":{"viewer":{"project":{"functions":{"edges":[{"node":{"id":"f2","name":"mourn"}},{"node":{"id":"f3","name":"greet"}},{"node":{"id":"f4","name":"rest"}}]}}}}}`))
+			return
+		}
+		new(speaking).ServeHTTP(w, r)
+	})
+	dir := t.TempDir()
+	for _, file := range []string{"1.json", "2.json"} {
+		code, _, stderr := in(t, dir, api, nil, "invoke-local", "greet", "-t", "local/p1", "-l")
+		text, err := os.ReadFile(filepath.Join(dir, "events", "greet", file))
+		if err != nil || string(text) != "{\n  \"data\": {\n    \"name\": \"<Bob>\"\n  }\n}\n" || code == 0 || !strings.Contains(stderr, filepath.Join("greet", file)) {
+			t.Errorf("%s: %v %d %s %s", file, err, code, text, stderr)
+		}
+	}
+	for function, want := range map[string]string{"rest": "no event in the last 50", "mourn": "no event in the last 50", "nobody": "there are: mourn, greet, rest"} {
+		if code, _, stderr := in(t, dir, api, nil, "invoke-local", function, "-t", "local/p1", "--lastEvent"); code == 0 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: %d %s", function, code, stderr)
+		}
+	}
+	cut := &speaking{asked: 1} // its last entry has the event "no JSON"
+	if code, _, stderr := in(t, dir, cut, nil, "invoke-local", "mourn", "-t", "local/p1", "-l"); code == 0 || !strings.Contains(stderr, "too long for the log") {
+		t.Errorf("%d %s", code, stderr)
+	}
+	if code, _, stderr := in(t, dir, api, nil, "invoke-local", "greet", "-l", "-j", "x.json"); code == 0 || !strings.Contains(stderr, "can't be used together") {
+		t.Errorf("%d %s", code, stderr)
 	}
 }

@@ -9,6 +9,8 @@ package connectors
 import (
 	"context"
 	"net/http"
+
+	"icehouse/tenancy/functionlog"
 )
 
 // Addresses are the base URLs under which this process is reached.
@@ -27,6 +29,8 @@ type Planes struct {
 	EndSubscriptions func(context.Context) error
 	// Tidy finishes, until its context ends, what others left undone.
 	Tidy func(context.Context)
+	// FunctionLog takes what functions log, in roles that run them.
+	FunctionLog *functionlog.Log
 	// Relay relays events until its context ends.
 	Relay func(context.Context)
 	// Count hands over what was counted, until its context ends and once more then.

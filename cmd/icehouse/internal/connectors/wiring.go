@@ -19,6 +19,7 @@ import (
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/functionlog"
 	"icehouse/tenancy/meter"
 	"icehouse/tenancy/quota"
 )
@@ -30,6 +31,10 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		return nil, err
 	}
 	planes := new(Planes)
+	if c.Role.Has(config.Data) || c.Role.Has(config.Worker) {
+		planes.FunctionLog = functionlog.New(p.store, functionlog.Options{Log: log})
+		closers.Push("functions' logs", func() error { planes.FunctionLog.Close(); return nil })
+	}
 	if c.Role.Has(config.Worker) {
 		planes.Relay = (&outbox.Worker{
 			Placements: p.databases.placements,

@@ -45,13 +45,32 @@ type LogEntry struct {
 	Message   string    `json:"message"` // a JSON document
 }
 
-// Logs reads the last entries of a function, at most count.
-func (c *Client) Logs(ctx context.Context, function string, count int) ([]LogEntry, error) {
-	var data struct {
-		Node struct{ Logs connection[LogEntry] }
+// Logs reads the last entries of a function, at most count, the newest first. A server
+// answers long ones in several pages.
+func (c *Client) Logs(ctx context.Context, function string, count int) (all []LogEntry, err error) {
+	var after *string
+	for {
+		var data struct {
+			Node struct {
+				Logs struct {
+					connection[LogEntry]
+					PageInfo struct {
+						HasNextPage bool
+						EndCursor   *string
+					}
+				}
+			}
+		}
+		if err := c.do(ctx, `query ($id: ID!, $count: Int!, $after: String) {
+  node(id: $id) { ... on Function { logs(last: $count, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id requestId duration status timestamp message } } } } }
+}`, map[string]any{"id": function, "count": count - len(all), "after": after}, &data); err != nil {
+			return nil, err
+		}
+		page := data.Node.Logs
+		all = append(all, page.nodes()...)
+		if len(all) >= count || len(page.Edges) == 0 || !page.PageInfo.HasNextPage {
+			return all, nil
+		}
+		after = page.PageInfo.EndCursor
 	}
-	err := c.do(ctx, `query ($id: ID!, $count: Int!) {
-  node(id: $id) { ... on Function { logs(last: $count) { edges { node { id requestId duration status timestamp message } } } } }
-}`, map[string]any{"id": function, "count": count}, &data)
-	return data.Node.Logs.nodes(), err
 }

@@ -3,6 +3,7 @@ package systemapi_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -80,5 +81,27 @@ func TestAuthenticateSendsNoToken(t *testing.T) {
 	client := systemapi.Client{Host: server.URL, Token: "old", HTTP: server.Client()}
 	if token, err := client.Authenticate(t.Context(), "master"); err != nil || token != "new" {
 		t.Errorf("got %q, %v", token, err)
+	}
+}
+
+// TestLongLogs reads on while the server says that there is more, and not for more than
+// was asked for.
+func TestLongLogs(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request struct{ Variables map[string]any }
+		_ = json.NewDecoder(r.Body).Decode(&request)
+		asked = append(asked, fmt.Sprintf("%v%v", request.Variables["count"], request.Variables["after"]))
+		next := len(asked)
+		_, _ = fmt.Fprintf(w, `{"data":{"node":{"logs":{"pageInfo":{"hasNextPage":%t,"endCursor":"l%d"},"edges":[{"node":{"id":"l%d"}}]}}}}`, next < 3, next, next)
+	}))
+	defer server.Close()
+	client := &systemapi.Client{Host: server.URL, HTTP: server.Client()}
+	for count, want := range map[int]string{10: "[10<nil> 9l1 8l2]", 2: "[2<nil> 1l1]"} {
+		asked = nil
+		all, err := client.Logs(t.Context(), "f", count)
+		if err != nil || len(all) != len(asked) || all[len(all)-1].ID != fmt.Sprint("l", len(all)) || fmt.Sprint(asked) != want {
+			t.Errorf("%d: %v %v %v", count, all, asked, err)
+		}
 	}
 }

@@ -42,6 +42,33 @@ type Deployment struct {
 	Record     []byte
 }
 
+type FunctionCount struct {
+	ProjectID  string
+	Seconds    int64
+	BeganAt    Time
+	FunctionID string
+	Requests   int64
+	Errors     int64
+}
+
+type FunctionLog struct {
+	ID         string
+	ProjectID  string
+	FunctionID string
+	At         Time
+	RequestID  string
+	IsSuccess  bool
+	Duration   int64
+	Message    []byte
+}
+
+type FunctionLogged struct {
+	ProjectID  string
+	FunctionID string
+	LastAt     Time
+	Kept       int64
+}
+
 type Invitation struct {
 	ID        string
 	ProjectID string

@@ -1,0 +1,104 @@
+package deployment
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"icehouse/controlplane/definition"
+	"icehouse/controlplane/deployment/migrationplan"
+	"icehouse/controlplane/elements"
+	"icehouse/controlplane/functiondeploy"
+	"icehouse/controlplane/store"
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/datamodel"
+	"icehouse/tenancy"
+)
+
+// Functions make the code of functions callable: *function.Functions.
+type Functions = functiondeploy.Runtime
+
+// together is how many functions are made callable at a time (platform §10).
+const together = 10
+
+// functions are those of a release.
+func functions(project tenancy.ProjectID, next migrationplan.State) (out []compiledschema.Function) {
+	for _, f := range next.Definition.Functions {
+		if !f.Enabled || !f.Runs() {
+			continue
+		}
+		one := compiledschema.Function{
+			ID: next.Definition.IDs[elements.FunctionKey(f.Name)], Name: f.Name, Kind: compiledschema.FunctionKind(f.Kind),
+			Query: f.Query, Version: functiondeploy.Version(f),
+		}
+		if one.ID == "" {
+			one.ID = elements.ID(project, elements.Function, f.Name)
+		}
+		if f.Webhook != nil {
+			one.Webhook = &compiledschema.Webhook{URL: f.Webhook.URL, Headers: f.Webhook.Headers}
+		}
+		if target, verb, isHook := strings.Cut(f.Operation, "."); isHook {
+			one.Type, one.Verb = typeNamed(next.Model, target), compiledschema.Verb(strings.ToLower(verb))
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// typeNamed is the name of a type as the model has it.
+func typeNamed(m *datamodel.DataModel, name string) string {
+	for _, t := range m.Types {
+		if strings.EqualFold(t.Name, name) {
+			return t.Name
+		}
+	}
+	return name // a deploy lets no such hook through
+}
+
+// deployCode makes the functions of a definition callable, beside those that serve.
+func (d *Deployer) deployCode(ctx context.Context, project store.Project, def *definition.Definition) (definition.Problems, error) {
+	scope, _, err := d.Runner.Place(project.ID, project.Placement)
+	if err != nil {
+		return nil, err
+	}
+	problems := make([]definition.Problems, len(def.Functions))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(together)
+	for i, f := range def.Functions {
+		if functiondeploy.Version(f) == "" || !f.Enabled {
+			continue
+		}
+		g.Go(func() error {
+			err := d.Functions.Deploy(ctx, scope, d.Code(project.ID, f))
+			var refused *function.Error
+			if errors.As(err, &refused) {
+				problems[i] = definition.Problems{{Type: definition.Global, Description: "The function '" + f.Name + "' can't be deployed: " + refused.Text}}
+				return nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	var out definition.Problems
+	for _, p := range problems {
+		out = append(out, p...)
+	}
+	return out, nil
+}
+
+// forgetCode removes what neither release needs. Requests of the one before may still
+// run.
+func (d *Deployer) forgetCode(ctx context.Context, project store.Project, now, before *definition.Definition) {
+	scope, _, err := d.Runner.Place(project.ID, project.Placement)
+	if err == nil {
+		err = d.Functions.Remove(ctx, scope, append(functiondeploy.Versions(now), functiondeploy.Versions(before)...)...)
+	}
+	if err != nil {
+		d.Logger.WarnContext(ctx, "old code of functions can't be removed", "project", project.ID, "error", err)
+	}
+}

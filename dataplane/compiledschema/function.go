@@ -1,0 +1,81 @@
+package compiledschema
+
+import (
+	"strings"
+
+	"icehouse/dataplane/datamodel"
+)
+
+// FunctionKind says when a function runs (platform §2.1).
+type FunctionKind string
+
+// The kinds that run.
+const (
+	OperationBefore FunctionKind = "operationBefore"
+	PreWrite        FunctionKind = "operationPreWrite"
+	OperationAfter  FunctionKind = "operationAfter"
+	EventHandler    FunctionKind = "subscription"
+	ResolverKind    FunctionKind = "resolver"
+)
+
+// Function is a function of a release: when it runs, and what runs.
+type Function struct {
+	ID   string       `json:"id"` // of the element
+	Name string       `json:"name"`
+	Kind FunctionKind `json:"kind"`
+	// Type and Verb are what a hook hangs on.
+	Type string `json:"type,omitempty"`
+	Verb Verb   `json:"verb,omitempty"`
+	// Query is what a subscription function is told of (platform §2.8).
+	Query string `json:"query,omitempty"`
+	// Version is which code runs; "" for a webhook.
+	Version string   `json:"version,omitempty"`
+	Webhook *Webhook `json:"webhook,omitempty"`
+}
+
+// Webhook is where a function runs that is not the platform's (platform §2.10).
+type Webhook struct {
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// Hook finds the function that runs at a step of a type's operation; nil when none
+// does.
+func (s *Schema) Hook(t *datamodel.Type, verb Verb, step FunctionKind) *Function {
+	for i := range s.functions {
+		if f := &s.functions[i]; f.Kind == step && f.Verb == verb && strings.EqualFold(f.Type, t.Name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// Function finds a function by its name; nil when the release has none.
+func (s *Schema) Function(name string) *Function {
+	for i := range s.functions {
+		if s.functions[i].Name == name {
+			return &s.functions[i]
+		}
+	}
+	return nil
+}
+
+// EventHandlers are the functions that are told of events.
+func (s *Schema) EventHandlers() (out []*Function) {
+	for i := range s.functions {
+		if s.functions[i].Kind == EventHandler {
+			out = append(out, &s.functions[i])
+		}
+	}
+	return out
+}
+
+// IsResolved says that a root field of some operation is a resolver function's.
+func (s *Schema) IsResolved(field string) bool {
+	for _, r := range s.resolvers {
+		if r.Field.Name == field {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,95 @@
+package functionhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/internal/fault"
+)
+
+// returned is what a function returned, taken apart (platform §2.5).
+type returned struct {
+	// Data is nil when there was none, and the JSON null when it was null.
+	Data []byte
+	// whole is the object that was returned, for the log.
+	whole []byte
+}
+
+// read takes an output apart. managed says that the platform ran the code: its answer
+// may come in an envelope with logs (LQ-14). The error is a *fault.Fault.
+func read(out function.Output, managed bool, requestID string) (returned, error) {
+	unusable := func(why string) (returned, error) {
+		return returned{}, fault.New(fault.FunctionUnusable, "The function returned %s. See the function's log for the request %s.", why, requestID)
+	}
+	value := bytes.TrimSpace(out.Value)
+	if out.Value == nil || managed && (len(value) == 0 || string(value) == "null") { // LQ-13
+		return returned{whole: []byte("{}")}, nil
+	}
+	if !jsontext.Value(value).IsValid(jsontext.AllowDuplicateNames(true)) {
+		return unusable("something that is no JSON")
+	}
+	fields, ok := object(value)
+	if !ok {
+		return unusable("no JSON object with data or error")
+	}
+	if inner, ok := object(fields["response"]); managed && ok {
+		value, fields = fields["response"], inner
+	}
+	r := returned{Data: fields["data"], whole: value}
+	failed := bytes.TrimSpace(fields["error"])
+	switch {
+	case len(failed) == 0 || string(failed) == "null":
+		return r, nil
+	case failed[0] == '"':
+		var text string
+		if err := json.Unmarshal(failed, &text); err != nil {
+			return unusable("an error that can't be read")
+		}
+		return r, &fault.Fault{Code: fault.FunctionError, Message: "function execution error: " + text, Details: failed}
+	case failed[0] == '{':
+		return r, &fault.Fault{Code: fault.FunctionErrorObject, Message: "function execution error", Details: failed}
+	default:
+		return unusable("an error that is neither a text nor an object")
+	}
+}
+
+// object reads the fields of a JSON object; the last of a name counts.
+func object(value []byte) (map[string]json.RawMessage, bool) {
+	value = bytes.TrimSpace(value)
+	if len(value) == 0 || value[0] != '{' {
+		return nil, false
+	}
+	var fields map[string]json.RawMessage
+	return fields, json.Unmarshal(value, &fields) == nil
+}
+
+// failure is the fault of an invocation that failed.
+func failure(err error, name, requestID string) *fault.Fault {
+	var e *function.Error
+	if !errors.As(err, &e) {
+		return fault.Internal(err)
+	}
+	switch e.Kind {
+	case function.BadStatus:
+		return &fault.Fault{Code: fault.FunctionStatus, Message: fmt.Sprintf("The webhook of the function '%s' answered with the status %d. See the function's log for the request %s.", name, e.Status, requestID), Cause: err}
+	case function.Unreachable:
+		return &fault.Fault{Code: fault.FunctionUnreachable, Message: fmt.Sprintf("The webhook of the function '%s' can't be reached: %s", name, e.Text), Cause: err}
+	default:
+		return &fault.Fault{Code: fault.FunctionFailed, Message: fmt.Sprintf("The function '%s' failed: %s. See the function's log for the request %s.", name, firstLine(e.Text), requestID), Cause: err}
+	}
+}
+
+func firstLine(text string) string {
+	line, _, _ := bytes.Cut([]byte(text), []byte("\n"))
+	return string(line)
+}
+
+// badShape is the fault of data that is none of what is asked for.
+func badShape(name, want string) *fault.Fault {
+	return fault.New(fault.FunctionShape, "The function '%s' returned data that is not %s.", name, want)
+}

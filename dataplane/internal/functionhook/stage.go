@@ -1,0 +1,98 @@
+package functionhook
+
+import (
+	"context"
+	"time"
+
+	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/connector/function"
+	"icehouse/tenancy/directory"
+	"icehouse/tenancy/functionlog"
+	"icehouse/tenancy/token"
+)
+
+// Log keeps what functions did. A *functionlog.Log is one.
+type Log interface{ Add(functionlog.Entry) }
+
+// Stage calls functions. Functions, Tokens and Addresses are needed.
+type Stage struct {
+	Functions function.Invoker
+	Tokens    *token.Keys
+	Addresses Addresses
+	Entries   Log
+	Clock     func() time.Time
+}
+
+// call is one call of a function.
+type call struct {
+	project   directory.Entry
+	function  *compiledschema.Function
+	requestID string
+	address   string // of the client; "" for hooks and events
+	auth      *Auth
+	data      []byte // JSON
+	delivery  *deliveryHeader
+	// accept looks at what was returned. What it refuses is a failure.
+	accept func(returned) error
+}
+
+// do calls a function and notes it. Errors are *fault.Fault or the context's.
+func (s *Stage) do(ctx context.Context, c call) error {
+	scope, err := c.project.Scope()
+	if err != nil {
+		return err
+	}
+	pat, err := s.Tokens.TemporaryRoot(c.project.Project)
+	if err != nil {
+		return err
+	}
+	event, logged, err := s.context(c, pat).encode(c.data)
+	if err != nil {
+		return err
+	}
+	invoke := function.Call{Name: c.function.Name, Version: c.function.Version, Event: event}
+	if hook := c.function.Webhook; hook != nil {
+		secret, err := s.Tokens.WebhookSecret(c.project.Project)
+		if err != nil {
+			return err
+		}
+		invoke.Webhook = &function.Webhook{URL: hook.URL, Headers: hook.Headers, Secret: secret}
+	}
+	if c.delivery != nil {
+		invoke.ID = c.delivery.ID
+	}
+	e := entry{call: c, began: s.Clock(), event: logged}
+	out, err := s.Functions.Invoke(ctx, scope, invoke)
+	e.took = s.Clock().Sub(e.began)
+	switch {
+	case ctx.Err() != nil:
+		e.failed("The request ended before the function did.", nil)
+		err = ctx.Err()
+	case err != nil:
+		e.invocationFailed(err)
+		err = failure(err, c.function.Name, c.requestID)
+	default:
+		var r returned
+		r, err = read(out, c.function.Webhook == nil, c.requestID)
+		if err == nil {
+			err = c.accept(r)
+		}
+		e.returned(out, r, err)
+	}
+	s.Entries.Add(e.entry())
+	return err
+}
+
+func (s *Stage) context(c call, pat string) eventContext {
+	out := eventContext{
+		Request: eventRequest{SourceIP: c.address, Method: "post"},
+		Graphcool: eventProject{
+			ProjectID: c.project.Project, ServiceID: c.project.Project, PAT: pat, RootToken: pat, Endpoints: s.Addresses.of(c.project.Project),
+		},
+		Auth: c.auth, Delivery: c.delivery,
+	}
+	if c.project.Alias != "" {
+		out.Graphcool.Alias = &c.project.Alias
+	}
+	return out
+}
