@@ -105,6 +105,8 @@ var products = map[string][]string{
 	"dataplane/connector/database/sqlitedb":    nil,
 	"dataplane/connector/queue/memqueue":       nil,
 	"dataplane/connector/queue/rabbitqueue":    nil,
+	"tenancy/secret/keyfile":                   nil,
+	"tenancy/secret/kmskeys":                   nil,
 	"controlplane/store/postgresstore":         nil,
 	"controlplane/store/sqlitestore":           nil,
 	"controlplane/store/sqlstore":              {"controlplane/store/postgresstore", "controlplane/store/sqlitestore"},
@@ -130,7 +132,7 @@ func TestProductsAreChosenInCmd(t *testing.T) {
 // libraries are those that would leak a choice if they were used everywhere.
 var libraries = []rule{
 	{"github.com/jackc/pgx/v5", []string{"dataplane/connector/database/postgresdb", "dataplane/connector/database/postgresurl", "controlplane/store/postgresstore", "deploy/testbed", "deploy/bench"}, "one engine's driver stays behind its socket"},
-	{"github.com/aws/aws-sdk-go-v2", []string{"dataplane/connector"}, "a cloud's client stays behind a socket"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"dataplane/connector", "tenancy/secret/kmskeys"}, "a cloud's client stays behind a socket"},
 	{"github.com/rabbitmq/amqp091-go", []string{"dataplane/connector/queue/rabbitqueue"}, "one broker's client stays behind its socket"},
 	{"modernc.org/sqlite", []string{"dataplane/connector/database/sqlitedb", "controlplane/store/sqlitestore"}, "one engine's driver stays behind its socket"},
 	{"github.com/golang-migrate/migrate/v4", []string{"controlplane/store", "migrations"}, "it changes platform tables only; the tables of projects are computed"},

@@ -26,6 +26,7 @@ import (
 	"icehouse/controlplane/internal/memdb"
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlitestore"
+	"icehouse/controlplane/store/storetest"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/deploy/testbed"
@@ -101,7 +102,7 @@ func newHouseOn(t *testing.T, db *database.DB, copyNodes func(context.Context, t
 func houseOn(t *testing.T, db *database.DB, change func(*controlplane.Config)) *house {
 	t.Helper()
 	rows := filepath.Join(t.TempDir(), "platform.db")
-	s, err := sqlitestore.Open(t.Context(), rows)
+	s, err := sqlitestore.Open(t.Context(), rows, storetest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestFunctionsOfTheConsole(t *testing.T) {
 	shop := c.shop("shop")
 	hook := c.do("updateRequestPipelineMutationFunction", in{"functionId": shop["hook"], "name": "verify", "isActive": false, "operation": "UPDATE", "binding": "TRANSFORM_PAYLOAD"})
 	if c.id(hook, "function.id") != shop["hook"] || c.id(hook, "function.name") != "verify" || dig(t, hook, "function.isActive") != false ||
-		c.id(hook, "function.operation") != "UPDATE" || c.id(hook, "function.binding") != "TRANSFORM_PAYLOAD" || c.id(hook, "function.webhookHeaders") != `{"a":"b"}` {
+		c.id(hook, "function.operation") != "UPDATE" || c.id(hook, "function.binding") != "TRANSFORM_PAYLOAD" || c.id(hook, "function.webhookHeaders") != `{"a":"${env:VERIFY_A}"}` {
 		t.Error(hook)
 	}
 	code := c.do("updateSchemaExtensionFunction", in{"functionId": shop["resolver"], "type": "AUTH0", "inlineCode": "module.exports = 1"})

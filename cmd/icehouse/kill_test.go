@@ -146,7 +146,7 @@ func startProcess(t *testing.T, dir string, env map[string]string, role string) 
 		stderr:  new(tail), copied: make(chan struct{}),
 	}
 	p.command.Dir, p.command.Env = dir, p.command.Environ()
-	for name, value := range env {
+	for name, value := range withKeys(env) {
 		p.command.Env = append(p.command.Env, name+"="+value)
 	}
 	out, err := p.command.StderrPipe()

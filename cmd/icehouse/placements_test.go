@@ -30,7 +30,7 @@ func TestPlacements(t *testing.T) {
 	admin := func(args ...string) *exec.Cmd {
 		command := exec.CommandContext(t.Context(), "icehouse", append([]string{"admin", "placement"}, args...)...)
 		command.Env = command.Environ()
-		for name, value := range env {
+		for name, value := range withKeys(env) {
 			command.Env = append(command.Env, name+"="+value)
 		}
 		return command

@@ -35,7 +35,14 @@ func TestMain(m *testing.M) {
 // tests stops the database server after the tests.
 type tests struct{ *testing.M }
 
-func (t tests) Run() int { return testbed.Main(t.M) }
+func (t tests) Run() int {
+	defer func() {
+		if folder, err := keysFolder(); err == nil {
+			_ = os.RemoveAll(folder)
+		}
+	}()
+	return testbed.Main(t.M)
+}
 
 // TestScripts runs the command line as a user does, each script against a
 // server of its own that runs in this process.
@@ -121,6 +128,7 @@ func (t *tail) String() string {
 // startServer runs a command until it says ready; the first group of the
 // pattern is the address.
 func startServer(dir, home string, env map[string]string, ready *regexp.Regexp, args ...string) (*running, error) {
+	env = withKeys(env)
 	s := &running{signals: make(chan os.Signal, 1), ended: make(chan int, 1), stderr: new(tail)}
 	output, out := io.Pipe()
 	both := io.MultiWriter(out, s.stderr)

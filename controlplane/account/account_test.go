@@ -10,12 +10,13 @@ import (
 	"icehouse/controlplane/account"
 	"icehouse/controlplane/password"
 	"icehouse/controlplane/store/sqlitestore"
+	"icehouse/controlplane/store/storetest"
 	"icehouse/tenancy/token"
 )
 
 func service(t *testing.T, master string) *account.Service {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"), storetest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -387,6 +387,20 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// TestHeadersAreKept sends headers back as they are shown: their values stay.
+func TestHeadersAreKept(t *testing.T) {
+	f := newFixture(t, false)
+	hook := f.function("check", IsHook)
+	f.must(f.UpdateFunction(hook, FunctionChange{Headers: ptr(`{"A": "one", "B": "two"}`)}))
+	f.must(f.UpdateFunction(hook, FunctionChange{Name: ptr("verify"), Headers: ptr(`{"A": "${env:CHECK_A}", "B": "three", "C": "${env:CHECK_C}"}`)}))
+	if diff := cmp.Diff(map[string]string{"A": "one", "B": "three", "C": "${env:CHECK_C}"}, hook.Webhook.Headers); diff != "" {
+		t.Error(diff)
+	}
+	if text := f.definition().Source.Content; !strings.Contains(text, "A: one\n") {
+		t.Error(text)
+	}
+}
+
 // TestRefusals are changes that no deploy has to look at.
 func TestRefusals(t *testing.T) {
 	model := func(f fixture, name string) *string { return ptr(f.Before.TypeID(f.Before.Model.Type(name))) }

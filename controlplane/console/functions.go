@@ -147,10 +147,12 @@ func changeHandler(f *definition.Function, c FunctionChange) error {
 		set(&hook.URL, c.URL)
 		hook.URL = strings.TrimSpace(hook.URL)
 		if c.Headers != nil {
+			before := hook.Headers
 			hook.Headers = nil
 			if err := json.Unmarshal([]byte(*c.Headers), &hook.Headers); err != nil && strings.TrimSpace(*c.Headers) != "" {
 				return problem.New(problem.CodeFunctionHeaders, "The headers of the function '%s' must be a JSON object that maps names to strings", f.Name)
 			}
+			hook.Headers, _ = definition.KeepValues(hook.Headers, before)
 		}
 		f.Webhook, f.Code = &hook, nil
 		return nil

@@ -295,6 +295,7 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	}
 	var oldModel *datamodel.DataModel
 	if a.old != nil {
+		a.warnings = append(a.warnings, def.Keep(a.old.Definition)...)
 		oldModel = a.old.Model
 		parsed.Model.KeepSides(oldModel, parsed.Hints)
 	}

@@ -28,6 +28,7 @@ import (
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlitestore"
+	"icehouse/controlplane/store/storetest"
 	"icehouse/dataplane/connector/database"
 	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
@@ -60,7 +61,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform.db"))
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform.db"), storetest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,6 +286,57 @@ func TestRepeatedPushIsQuiet(t *testing.T) {
 	// A comment is no change of the model, and yet what is shown is what was sent.
 	if r := h.push(p, typesOnly("# hello\n"+postOnly), nil); r.Release != 2 || len(r.Messages) != 0 {
 		t.Fatalf("push with a comment: %+v", r)
+	}
+}
+
+// TestSecretsStay deploys what a client is shown of a service: nothing changes, whoever
+// may not see the values.
+func TestSecretsStay(t *testing.T) {
+	h := newHouse(t)
+	p := h.project("secrets")
+	config := func(key string) string {
+		text, err := json.Marshal(definition.Config{Modules: []definition.Module{{
+			Content: "types: ./t\nfunctions:\n  f:\n    type: operationAfter\n    operation: Post.create\n    handler: {code: {src: ./f.js, environment: {KEY: '" + key + "'}}}\n",
+			Files:   map[string]string{"./t": postOnly, "./f.js": "module.exports = e => e"},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	deployed := func() *definition.Definition {
+		t.Helper()
+		now := h.current(p)
+		release, err := h.store.Release(t.Context(), p.ID, now.Release)
+		if err != nil {
+			t.Fatal(err)
+		}
+		def, err := definition.Decode(release.Definition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return def
+	}
+	h.push(p, config("planted"), nil)
+	shown := deployed().Shown().Render()
+	for _, dry := range []bool{true, false} {
+		r := h.push(h.current(p), shown, func(r *deployment.Request) { r.DryRun = dry })
+		said := strings.Join(r.Warnings, "\n")
+		if len(r.Errors) > 0 || len(r.Messages) > 0 || !strings.Contains(said, "The function 'f' keeps the value of 'KEY'") || strings.Contains(shown+said, "planted") {
+			t.Errorf("%+v\n%s", r, shown)
+		}
+	}
+	if key := deployed().Function("f").Code.Environment["KEY"]; key != "planted" {
+		t.Errorf("the value is %q now", key)
+	}
+	h.push(h.current(p), config("other"), nil)
+	if key := deployed().Function("f").Code.Environment["KEY"]; key != "other" {
+		t.Errorf("the new value is %q", key)
+	}
+	// Another project has none to keep.
+	second := h.project("second")
+	if r := h.push(second, shown, nil); len(r.Errors) > 0 || strings.Contains(strings.Join(r.Warnings, "\n"), "keeps") {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"icehouse/controlplane/mail/mailtest"
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlitestore"
+	"icehouse/controlplane/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -110,7 +111,7 @@ func TestSilentServer(t *testing.T) {
 // box is a store with letters.
 func box(t *testing.T) store.Store {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"), storetest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (f functionNode) webhookURL() any {
 	return f.Webhook.URL
 }
 
-// headers are a JSON object as text.
+// headers are a JSON object as text. It names them; their values are not shown.
 func (f functionNode) headers() (any, error) {
 	if f.Webhook == nil {
 		return nil, nil
@@ -79,7 +79,7 @@ func (f functionNode) headers() (any, error) {
 	if len(f.Webhook.Headers) == 0 {
 		return "{}", nil
 	}
-	text, err := json.Marshal(f.Webhook.Headers)
+	text, err := json.Marshal(f.snap.Definition.ShownSecrets(f.Name))
 	return string(text), err
 }
 

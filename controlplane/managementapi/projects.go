@@ -42,8 +42,8 @@ func (r resolvers) projects() {
 			return &datamodel.DataModel{Types: m.Types, Relations: m.Relations}
 		}),
 		"enumSchema":                       modelText(func(m *datamodel.DataModel) *datamodel.DataModel { return &datamodel.DataModel{Enums: m.Enums} }),
-		"projectDefinition":                asked(definitionText(func(d *definition.Definition) string { return d.Source.Content })),
-		"projectDefinitionWithFileContent": asked(definitionText((*definition.Definition).Render)),
+		"projectDefinition":                asked(definitionText(func(d *definition.Definition) string { return d.Shown().Source.Content })),
+		"projectDefinitionWithFileContent": asked(definitionText(func(d *definition.Definition) string { return d.Shown().Render() })),
 		"isGlobalEnumsEnabled":             value(func(*projectNode) any { return true }), // enums are types of their own
 		"webhookUrl":                       value(func(*projectNode) any { return nil }),
 		"availableUserRoles":               value(func(*projectNode) any { return []string{} }), // there are no roles

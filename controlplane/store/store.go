@@ -116,6 +116,7 @@ type Store interface {
 	Accounts
 	Placements
 	FunctionLogs
+	Sealing
 
 	// EnsureCustomer returns the oldest customer. When there is none it stores
 	// c first; of several callers at once one wins and all get the same.

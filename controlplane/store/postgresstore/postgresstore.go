@@ -1,7 +1,7 @@
 // Package postgresstore keeps the platform's rows in a PostgreSQL database that
 // several processes may share.
 //
-// In: an address. Out: a store of package sqlstore. Callers: cmd, which picks it by the
+// In: an address, and the keys that seal. Out: a store of package sqlstore. Callers: cmd, which picks it by the
 // URL of the platform database. Deploy locks go by the server's clock.
 package postgresstore
 
@@ -24,7 +24,7 @@ import (
 
 // Open connects and brings the tables up to date. Several processes may open
 // the same database at once.
-func Open(ctx context.Context, dsn string) (*sqlstore.Store, error) {
+func Open(ctx context.Context, dsn string, keys store.OpenKeys) (*sqlstore.Store, error) {
 	config, err := postgresurl.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read the platform database's address: %w", err)
@@ -41,10 +41,10 @@ func Open(ctx context.Context, dsn string) (*sqlstore.Store, error) {
 		return nil, fmt.Errorf("open the platform's database: %w", err)
 	}
 	db := stdlib.OpenDBFromPool(pool) // keeps no connection: how many there are is the pool's business
-	return sqlstore.New(sqlstore.Engine{DB: db, Taken: taken, Close: func() error {
+	return sqlstore.Open(ctx, sqlstore.Engine{DB: db, Taken: taken, Close: func() error {
 		defer pool.Close()
 		return db.Close()
-	}}), nil
+	}}, keys)
 }
 
 func migrateUp(config *pgxpool.Config) error {

@@ -25,7 +25,7 @@ func TestStore(t *testing.T) {
 
 func open(t *testing.T, dsn string) *sqlstore.Store {
 	t.Helper()
-	s, err := postgresstore.Open(t.Context(), dsn)
+	s, err := postgresstore.Open(t.Context(), dsn, storetest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestSeveralProcessesStart(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			s, err := postgresstore.Open(t.Context(), dsn)
+			s, err := postgresstore.Open(t.Context(), dsn, storetest.Keys)
 			if err != nil {
 				t.Error(err)
 				return

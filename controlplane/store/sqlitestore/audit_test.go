@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"icehouse/controlplane/store"
+	"icehouse/controlplane/store/storetest"
 )
 
 // TestAuditOnlyGrows: not even a statement of our own changes the log.
 func TestAuditOnlyGrows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.db")
-	s, err := Open(t.Context(), path)
+	s, err := Open(t.Context(), path, storetest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}

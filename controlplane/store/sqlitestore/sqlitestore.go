@@ -1,7 +1,7 @@
 // Package sqlitestore keeps the platform's rows in one SQLite file, for an
 // installation of one process.
 //
-// In: a path. Out: a store of package sqlstore. Callers: cmd, which picks it by the URL
+// In: a path, and the keys that seal. Out: a store of package sqlstore. Callers: cmd, which picks it by the URL
 // of the platform database. Deploy locks go by this process's clock.
 package sqlitestore
 
@@ -16,16 +16,17 @@ import (
 	"github.com/golang-migrate/migrate/v4/database"
 	migratesqlite "github.com/golang-migrate/migrate/v4/database/sqlite"
 
+	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlstore"
 )
 
 // Open opens or makes the file at path and brings its tables up to date.
-func Open(ctx context.Context, path string) (*sqlstore.Store, error) {
+func Open(ctx context.Context, path string, keys store.OpenKeys) (*sqlstore.Store, error) {
 	db, err := open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	return sqlstore.New(sqlstore.Engine{DB: db, Rewrite: words.Replace, Close: db.Close}), nil
+	return sqlstore.Open(ctx, sqlstore.Engine{DB: db, Rewrite: words.Replace, Close: db.Close}, keys)
 }
 
 // words are those of the queries that SQLite says otherwise. Times are whole
@@ -39,9 +40,11 @@ var words = strings.NewReplacer(
 	" FOR UPDATE", "",
 )
 
+// open opens the file. What is deleted or replaced is overwritten: it may be from before
+// there was sealing.
 func open(ctx context.Context, path string) (*sql.DB, error) {
 	source := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
-		"_pragma":              {"foreign_keys(1)", "busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)"},
+		"_pragma":              {"foreign_keys(1)", "busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "secure_delete(1)"},
 		"_txlock":              {"immediate"},
 		"_time_integer_format": {"unix_milli"},
 	}.Encode()}

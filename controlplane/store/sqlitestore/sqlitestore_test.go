@@ -11,7 +11,7 @@ import (
 
 func TestStore(t *testing.T) {
 	storetest.Suite(t, func(t *testing.T) store.Store {
-		s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform #1?.db"))
+		s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "platform #1?.db"), storetest.Keys)
 		if err != nil {
 			t.Fatal(err)
 		}

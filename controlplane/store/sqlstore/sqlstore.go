@@ -2,7 +2,8 @@
 // whichever engine's it is.
 //
 // In and out: package store, and an Engine. Callers: the products beside it, each of
-// which opens its engine. There is one set of queries, which sqlc compiles.
+// which opens its engine. There is one set of queries, which sqlc compiles. What users
+// deploy is sealed here, for every engine.
 package sqlstore
 
 import (
@@ -21,6 +22,7 @@ import (
 	"icehouse/migrations"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
+	"icehouse/tenancy/secret"
 )
 
 // Engine is a database that is open, and what it does in its own way.
@@ -38,12 +40,21 @@ type Engine struct {
 }
 
 // Store is a store.Store over an engine.
-type Store struct{ engine Engine }
+type Store struct {
+	engine Engine
+	sealer *secret.Sealer
+}
 
 var _ store.Store = (*Store)(nil)
 
-// New keeps rows in e.
-func New(e Engine) *Store { return &Store{engine: e} }
+// Open keeps rows in e, sealed with keys. It closes e when the keys can't be opened.
+func Open(ctx context.Context, e Engine, keys store.OpenKeys) (*Store, error) {
+	s := &Store{engine: e}
+	if err := s.openKeys(ctx, keys); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
 
 // Migrate brings the tables up to date by a folder of package migrations. The
 // driver that open makes of db is the only one to use db, which is closed then.
@@ -271,19 +282,29 @@ func (s *Store) RemoveWithdrawn(ctx context.Context, id tenancy.ProjectID) error
 // Release implements store.Store.
 func (s *Store) Release(ctx context.Context, id tenancy.ProjectID, number int64) (store.Release, error) {
 	row, err := s.read().Release(ctx, queries.ReleaseParams{ProjectID: string(id), Number: number})
-	return store.Release{Project: id, Number: row.Number, Definition: row.Definition, Payload: row.Payload,
-		CreatedAt: row.CreatedAt.Time}, found(err)
+	if err != nil {
+		return store.Release{}, found(err)
+	}
+	return s.openRelease(ctx, store.Release{Project: id, Number: row.Number, Definition: row.Definition, Payload: row.Payload,
+		CreatedAt: row.CreatedAt.Time})
 }
 
 // Payload implements store.Store.
 func (s *Store) Payload(ctx context.Context, id tenancy.ProjectID, number int64) ([]byte, error) {
 	payload, err := s.read().Payload(ctx, queries.PayloadParams{ProjectID: string(id), Number: number})
-	return payload, found(err)
+	if err != nil {
+		return nil, found(err)
+	}
+	return s.sealer.Open(ctx, id, payloadOf(number), payload)
 }
 
 // Publish implements store.Store.
 func (s *Store) Publish(ctx context.Context, p store.Publication) error {
 	r := p.Release
+	definition, payload, err := s.sealRelease(ctx, r) // before the transaction: keys may be far
+	if err != nil {
+		return err
+	}
 	return s.transact(ctx, func(q *queries.Queries) error {
 		if n, err := endRecord(ctx, q, p); err != nil || n == 0 {
 			return errors.Join(err, when(n == 0, store.ErrLockLost))
@@ -293,7 +314,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) error {
 			return errors.Join(err, when(n == 0, store.ErrLockLost))
 		}
 		if err := q.AddRelease(ctx, queries.AddReleaseParams{ProjectID: string(r.Project), Number: r.Number,
-			Definition: r.Definition, Payload: r.Payload, CreatedAt: moment(r.CreatedAt)}); err != nil {
+			Definition: definition, Payload: payload, CreatedAt: moment(r.CreatedAt)}); err != nil {
 			return err
 		}
 		for _, name := range p.RemoveTokens {
@@ -354,11 +375,17 @@ func (s *Store) RemoveRootToken(ctx context.Context, project tenancy.ProjectID, 
 
 // Lock implements store.Store.
 func (s *Store) Lock(ctx context.Context, id tenancy.ProjectID, holder string, ttl time.Duration) ([]byte, error) {
-	record, err := s.read().LockDeployment(ctx, queries.LockDeploymentParams{ProjectID: string(id), Holder: holder, Milliseconds: ttl.Milliseconds()})
+	left, err := s.read().LockDeployment(ctx, queries.LockDeploymentParams{ProjectID: string(id), Holder: holder, Milliseconds: ttl.Milliseconds()})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, store.ErrLocked
 	}
-	return record, err
+	if err != nil {
+		return nil, err
+	}
+	if left, err = s.sealer.Open(ctx, id, record, left); err != nil {
+		return nil, errors.Join(err, s.Unlock(ctx, id, holder))
+	}
+	return left, nil
 }
 
 // Extend implements store.Store.
@@ -378,8 +405,12 @@ func (s *Store) Interrupted(ctx context.Context) ([]tenancy.ProjectID, error) {
 }
 
 // Record implements store.Store.
-func (s *Store) Record(ctx context.Context, id tenancy.ProjectID, holder string, record []byte) error {
-	n, err := s.read().RecordDeployment(ctx, queries.RecordDeploymentParams{ProjectID: string(id), Holder: holder, Record: record})
+func (s *Store) Record(ctx context.Context, id tenancy.ProjectID, holder string, text []byte) error {
+	text, err := s.sealer.Seal(ctx, id, record, text)
+	if err != nil {
+		return err
+	}
+	n, err := s.read().RecordDeployment(ctx, queries.RecordDeploymentParams{ProjectID: string(id), Holder: holder, Record: text})
 	return errors.Join(err, when(err == nil && n == 0, store.ErrLockLost))
 }
 

@@ -19,6 +19,7 @@ import (
 // the servers, and are run with a server's environment.
 type adminCommand struct {
 	Placement placementCommand `cmd:"" help:"Say which databases hold projects, and move projects between them."`
+	Secrets   secretsCommand   `cmd:"" help:"Keys that seal what services are deployed with."`
 }
 
 type placementCommand struct {
@@ -33,10 +34,17 @@ type placementCommand struct {
 type operator struct {
 	DatabaseURL string `envvar:"DATABASE_URL" help:"postgres://... of the platform."`
 	QueueURL    string `envvar:"QUEUE_URL,GLOBAL_RABBIT_URI,RABBITMQ_URI" default:"memory" help:"amqp://... of the servers, to tell them."`
+	keys
+}
+
+// keys say where the keys of the platform are.
+type keys struct {
+	SecretKeyFile string `envvar:"ICEHOUSE_SECRET_KEY_FILE" help:"File with the keys of the servers."`
+	KMSKey        string `envvar:"ICEHOUSE_KMS_KEY" name:"kms-key" help:"Key of AWS KMS that the servers use."`
 }
 
 func (o operator) config() config.Config {
-	return config.Config{DatabaseURL: o.DatabaseURL, QueueURL: o.QueueURL}
+	return config.Config{DatabaseURL: o.DatabaseURL, QueueURL: o.QueueURL, SecretKeyFile: o.SecretKeyFile, KMSKey: o.KMSKey}
 }
 
 // do opens the platform for a command.

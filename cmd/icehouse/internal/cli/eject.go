@@ -27,7 +27,7 @@ func (c *localEjectCommand) Run(s *session) error {
 	names := []struct {
 		source, name string
 		mode         os.FileMode
-	}{{"compose.yml", "docker-compose.yml", 0o644}, {"Dockerfile", "Dockerfile", 0o644}, {"env", "icehouse.env", 0o600}}
+	}{{"compose.yml", "docker-compose.yml", 0o644}, {"Dockerfile", "Dockerfile", 0o644}, {"env", "icehouse.env", 0o600}, {"keys", "icehouse.keys", 0o600}}
 	for _, f := range names {
 		if _, err := os.Lstat(filepath.Join(s.Dir, f.name)); err == nil && !c.Force {
 			return fmt.Errorf("%s is here already; --force replaces it", f.name)
@@ -53,7 +53,7 @@ func (c *localEjectCommand) Run(s *session) error {
 		written = append(written, f.name)
 	}
 	return c.show(s, map[string]any{"written": written}, func() {
-		s.printf("Wrote %s. Keep icehouse.env secret.\n\nNext:\n\n", strings.Join(written, ", "))
+		s.printf("Wrote %s. Keep icehouse.env and icehouse.keys secret, and a copy of the keys.\n\nNext:\n\n", strings.Join(written, ", "))
 		s.printf("  cp \"%s\" icehouse     (a Linux build, made with CGO_ENABLED=0)\n", s.Program)
 		s.printf("  docker compose up --build --detach\n")
 		s.printf("  %s clusters --connect --name mine --host http://localhost:60000     (MASTER_TOKEN is in icehouse.env)\n", s.Program)

@@ -48,6 +48,8 @@ type Config struct {
 	QueueURL          string        `envvar:"QUEUE_URL,GLOBAL_RABBIT_URI,RABBITMQ_URI" default:"memory" help:"memory, or amqp://... when several processes serve the same projects."`
 	MasterToken       string        `envvar:"MASTER_TOKEN" help:"Secret that opens the management API."`
 	JWTSecret         string        `envvar:"JWT_SECRET" name:"jwt-secret" help:"Secret that signs every token."`
+	SecretKeyFile     string        `envvar:"ICEHOUSE_SECRET_KEY_FILE" help:"File with the keys that seal what services are deployed with; on SQLite and for dev secret-keys beside the database, made at the first start."`
+	KMSKey            string        `envvar:"ICEHOUSE_KMS_KEY" name:"kms-key" help:"Key of AWS KMS (id, ARN or alias) that seals instead; a file's keys still open."`
 	Plan              string        `envvar:"INITIAL_PRICING_PLAN" help:"Plan of new projects; the free one when it is not set."`
 	SMTPURL           string        `envvar:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT (STARTTLS), smtps://... or smtp+plain://...; without one no mail is sent."`
 	MailFrom          string        `envvar:"MAIL_FROM" help:"Sender of all mails."`
@@ -67,6 +69,8 @@ type Config struct {
 	Role Role `kong:"-"`
 	// Dev makes missing secrets and listens on loopback only.
 	Dev bool `kong:"-"`
+	// MakeKeys says that a missing SecretKeyFile may be made while nothing is sealed yet.
+	MakeKeys bool `kong:"-"`
 }
 
 // Complete checks the set-up and fills what is missing. Relative folders are
@@ -98,17 +102,25 @@ func (c Config) Complete(dir string) (Config, error) {
 	if err := c.completeQueue(); err != nil {
 		return Config{}, err
 	}
-	return c, c.completeSecrets()
+	if err := c.completeSecrets(); err != nil {
+		return Config{}, err
+	}
+	return c, c.completeKeys(dir)
 }
 
-// CompleteForOperator checks where the platform's database and queue are, for commands
-// that work beside its processes.
+// CompleteForOperator checks where the platform's database, queue and keys are, for
+// commands that work beside its processes.
 func (c Config) CompleteForOperator(dir string) (Config, error) {
 	c.Role = Control
 	if err := c.completeDatabase(dir); err != nil {
 		return Config{}, err
 	}
-	return c, c.completeQueue()
+	if err := c.completeQueue(); err != nil {
+		return Config{}, err
+	}
+	err := c.completeKeys(dir)
+	c.MakeKeys = false
+	return c, err
 }
 
 // The values of SignUp.

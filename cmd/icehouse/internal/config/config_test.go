@@ -57,6 +57,41 @@ func TestDevKeepsItsSecrets(t *testing.T) {
 	}
 }
 
+// TestKeys: a file is named where one may be made, and asked for elsewhere.
+func TestKeys(t *testing.T) {
+	dir := t.TempDir()
+	in := func(names ...string) string { return filepath.Join(append([]string{dir}, names...)...) }
+	serve := func(database string) config.Config {
+		c := dev()
+		c.Dev, c.MasterToken, c.JWTSecret, c.DatabaseURL = false, "m", "s", database
+		return c
+	}
+	const shared = "postgres://u@db/x"
+	for name, c := range map[string]struct {
+		change func() config.Config
+		file   string
+		mayBe  bool // made
+	}{
+		"dev":               {dev, in(".icehouse", "secret-keys"), true},
+		"dev on PostgreSQL": {func() config.Config { c := dev(); c.DatabaseURL = shared; return c }, in(".icehouse", "secret-keys"), true},
+		"embedded":          {func() config.Config { return serve("sqlite:db") }, in("db", "secret-keys"), true},
+		"a file":            {func() config.Config { c := serve(shared); c.SecretKeyFile = "keys"; return c }, in("keys"), false},
+		"KMS":               {func() config.Config { c := serve(shared); c.KMSKey = "alias/x"; return c }, "", false},
+		"KMS, and a file":   {func() config.Config { c := serve(shared); c.KMSKey, c.SecretKeyFile = "alias/x", "/keys"; return c }, "/keys", false},
+	} {
+		got, err := c.change().Complete(dir)
+		if err != nil || got.SecretKeyFile != c.file || got.MakeKeys != c.mayBe {
+			t.Errorf("%s: %q, %v, %v", name, got.SecretKeyFile, got.MakeKeys, err)
+		}
+	}
+	if _, err := serve(shared).Complete(dir); err == nil || !strings.Contains(err.Error(), "--secret-key-file") || !strings.Contains(err.Error(), "--kms-key") {
+		t.Errorf("without keys: %v", err)
+	}
+	if got, err := (config.Config{DatabaseURL: "sqlite:db"}).CompleteForOperator(dir); err != nil || got.MakeKeys || got.SecretKeyFile != in("db", "secret-keys") {
+		t.Errorf("an operator: %q, %v, %v", got.SecretKeyFile, got.MakeKeys, err)
+	}
+}
+
 func TestComplete(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*config.Config)

@@ -17,6 +17,30 @@ const (
 	jwtSecretFile   = "jwt-secret"
 )
 
+// keyFile is the name of the key file that is made where none is given.
+const keyFile = "secret-keys"
+
+// completeKeys says where the keys that seal are. Where one machine has the database for
+// itself, and for dev, a file is made that lives where the database does. Elsewhere each
+// process must be given the same one.
+func (c *Config) completeKeys(dir string) error {
+	folder := c.SQLiteFolder()
+	c.MakeKeys = folder != "" || c.Dev
+	switch {
+	case c.SecretKeyFile != "":
+		c.SecretKeyFile = resolve(dir, c.SecretKeyFile)
+	case c.KMSKey != "":
+	case folder != "":
+		c.SecretKeyFile = filepath.Join(folder, keyFile)
+	case c.Dev:
+		c.SecretKeyFile = filepath.Join(c.DataDir, keyFile)
+	default:
+		return errors.New("no key to seal what services are deployed with: give every process of the installation the same --secret-key-file " +
+			"(ICEHOUSE_SECRET_KEY_FILE; \"icehouse admin secrets add-key FILE\" makes one), or --kms-key (ICEHOUSE_KMS_KEY)")
+	}
+	return nil
+}
+
 // fillSecret sets a missing secret: to the kept one, or to a new one that it
 // keeps.
 func fillSecret(secret *string, folder, name string) error {

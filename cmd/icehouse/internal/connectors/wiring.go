@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"icehouse/cmd/icehouse/internal/config"
 	"icehouse/cmd/icehouse/internal/rungroup"
 	"icehouse/controlplane"
 	"icehouse/controlplane/mail"
 	"icehouse/controlplane/store"
-	"icehouse/controlplane/store/postgresstore"
-	"icehouse/controlplane/store/sqlitestore"
 	"icehouse/dataplane"
 	"icehouse/dataplane/connector/queue"
 	"icehouse/dataplane/connector/queue/memqueue"
@@ -129,6 +125,9 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	}
 	closers.Push("invalidation", func() error { unwatch(); return nil })
 	if c.Role.Has(config.Control) {
+		if err := sealOlder(ctx, c, p.store, log); err != nil {
+			return nil, err
+		}
 		if err := control.Start(ctx); err != nil {
 			return nil, err
 		}
@@ -169,29 +168,6 @@ func openMail(c config.Config) (mail.Sender, error) {
 		return nil, nil
 	}
 	return mail.NewSMTP(c.SMTPURL, c.MailFrom, nil)
-}
-
-// openStore opens what keeps the platform's own rows.
-func openStore(ctx context.Context, c config.Config, closers *rungroup.Closers) (store.Store, error) {
-	type closable interface {
-		store.Store
-		Close() error
-	}
-	var s closable
-	var err error
-	if folder := c.SQLiteFolder(); folder != "" {
-		if err = os.MkdirAll(folder, 0o700); err != nil {
-			return nil, err
-		}
-		s, err = sqlitestore.Open(ctx, filepath.Join(folder, "platform.db"))
-	} else {
-		s, err = postgresstore.Open(ctx, c.DatabaseURL)
-	}
-	if err != nil {
-		return nil, err
-	}
-	closers.Push("platform store", s.Close)
-	return s, nil
 }
 
 // openMessages opens what carries messages between processes.

@@ -145,6 +145,12 @@ type RootToken struct {
 	CreatedAt Time
 }
 
+type Sealing struct {
+	ID       int64
+	Proof    []byte
+	Complete bool
+}
+
 type Seat struct {
 	ID         string
 	ProjectID  string
