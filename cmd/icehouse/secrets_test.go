@@ -256,6 +256,10 @@ func (m *mine) keep(rows func(), open func(store.OpenKeys) (store.Store, error),
 	m.match(`(\$\{env:KEY\})`, all)
 	m.match(`(\$\{env:HOOK_AUTHORIZATION\})`, all)
 
+	// A call of the function, and what is logged of it.
+	m.looks("the data API", []byte(m.ask("simple/v1/"+project, "", `mutation { createNote(text: "x") { id } }`, nil)))
+	m.say(`{ viewer { user { projects { edges { node { functions { edges { node { name logs(first: 100) { edges { node { id status message } } } stats { requestCount errorCount } } } } } } } } } }`, nil)
+
 	// The command line, from a folder that has the secrets itself.
 	service := t.TempDir()
 	for name, text := range map[string]string{"graphcool.yml": secretService, "types.graphql": "type Note @model { id: ID! @isUnique text: String }", "f.js": "module.exports = e => e"} {
@@ -343,7 +347,7 @@ func (m *mine) keep(rows func(), open func(store.OpenKeys) (store.Store, error),
 	}
 	m.start()
 	m.match(`(\$\{env:KEY\})`, m.say(`query ($p: ID!) { viewer { project(id: $p) { projectDefinition } } }`, map[string]any{"p": project}))
-	if got := m.ask("simple/v1/"+project, "", `{ allNotes { id } }`, nil); got != `{"data":{"allNotes":[]}}` {
+	if got := m.ask("simple/v1/"+project, "", `{ allNotes(filter: {text: "y"}) { id } }`, nil); got != `{"data":{"allNotes":[]}}` {
 		t.Error(got)
 	}
 	m.end()
