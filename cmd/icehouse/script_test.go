@@ -22,6 +22,7 @@ import (
 
 	"icehouse/cmd/icehouse/internal/cli"
 	"icehouse/deploy/testbed"
+	"icehouse/deploy/testbed/functionpackages"
 	"icehouse/deploy/testbed/graphcoolcli"
 )
 
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 					Dir:           dir,
 					UpdateScripts: *update,
 					Setup:         func(env *testscript.Env) error { return setUp(env, c.start) },
-					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original},
+					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original, "packages": packages, "token": tokenOf},
 				})
 			})
 		}
@@ -246,6 +247,30 @@ func original(ts *testscript.TestScript, neg bool, args []string) {
 	if failed := result.Code != 0; failed != neg {
 		ts.Fatalf("gcf %s: exit code %d\n%s%s", strings.Join(args, " "), result.Code, result.Stdout, result.Stderr)
 	}
+}
+
+// packages puts what functions require into the working directory.
+func packages(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: packages")
+	}
+	folder, err := functionpackages.Install()
+	ts.Check(err)
+	ts.Check(os.CopyFS(ts.MkAbs("node_modules"), os.DirFS(folder)))
+}
+
+// tokenOf writes the token that the last answer of a field has into a file.
+//
+//	token FIELD FILE
+func tokenOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: token FIELD FILE")
+	}
+	var answer struct {
+		Data map[string]struct{ Token string }
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &answer))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(answer.Data[args[0]].Token), 0o600))
 }
 
 // get fetches a URL.

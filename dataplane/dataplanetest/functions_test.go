@@ -1,23 +1,31 @@
 package dataplanetest
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"icehouse/dataplane"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/connector/function/nodefunc"
+	"icehouse/dataplane/connector/function/webhookfunc"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
+	"icehouse/tenancy"
+	"icehouse/tenancy/egress"
 	"icehouse/tenancy/functionlog"
 	"icehouse/tenancy/isolation"
 )
@@ -68,6 +76,13 @@ func always(value string) func(string, string) (string, error) {
 // deployFunctions serves a data model with functions; open to everyone unless records are
 // given.
 func deployFunctions(t *testing.T, c Context, sdl string, s *scripted, records []compiledschema.Permission, functions []compiledschema.Function, resolvers ...compiledschema.ResolverSource) *Project {
+	return deployFunctionsWith(t, c, sdl, s, records, functions, func(*dataplane.Config) {}, "", resolvers...)
+}
+
+// deployFunctionsWith lets a test change how they are served, and calls all of them at a
+// webhook's address followed by their names.
+func deployFunctionsWith(t *testing.T, c Context, sdl string, s *scripted, records []compiledschema.Permission, functions []compiledschema.Function,
+	change func(*dataplane.Config), webhook string, resolvers ...compiledschema.ResolverSource) *Project {
 	t.Helper()
 	parsed, problems := datamodel.Parse(sdl)
 	if len(problems) > 0 {
@@ -79,6 +94,9 @@ func deployFunctions(t *testing.T, c Context, sdl string, s *scripted, records [
 	for i := range functions {
 		functions[i].ID = "id-" + functions[i].Name
 		functions[i].Version = "v1"
+		if webhook != "" {
+			functions[i].Webhook = &compiledschema.Webhook{URL: webhook + functions[i].Name}
+		}
 	}
 	return DeployRelease(t, c, compiledschema.Release{
 		Model: parsed.Model, Layout: relational.Build(parsed.Model, nil), Resolvers: resolvers, Functions: functions,
@@ -86,6 +104,7 @@ func deployFunctions(t *testing.T, c Context, sdl string, s *scripted, records [
 	}, func(config *dataplane.Config) {
 		config.Functions, config.FunctionLog = s, s
 		config.Reach = dataplane.Addresses{HTTP: "http://127.0.0.1:1", WebSocket: "ws://127.0.0.1:1"}
+		change(config)
 	})
 }
 
@@ -139,76 +158,191 @@ const enterSDL = `type EnterPayload { token: String }
 extend type Mutation { enter(email: String!): EnterPayload }`
 
 func resolverProject(t *testing.T, c Context, s *scripted) *Project {
-	return deployFunctions(t, c, `type Post @model { id: ID! @isUnique title: String }
-type User @model { id: ID! @isUnique name: String }`, s, nil, nil,
+	return resolverProjectWith(t, c, s, func(*dataplane.Config) {}, "")
+}
+
+func resolverProjectWith(t *testing.T, c Context, s *scripted, change func(*dataplane.Config), webhook string) *Project {
+	return deployFunctionsWith(t, c, `type Post @model { id: ID! @isUnique title: String }
+type User @model { id: ID! @isUnique name: String }`, s, nil, nil, change, webhook,
 		compiledschema.ResolverSource{Function: "sum", SDL: sumSDL},
 		compiledschema.ResolverSource{Function: "rows", SDL: listSDL},
 		compiledschema.ResolverSource{Function: "enter", SDL: enterSDL})
 }
 
-// TestWhatFunctionsReturn goes through the table of platform §2.5 for resolvers.
+// runner runs functions that return one text each.
+type runner struct {
+	name string
+	// returns makes a function return a text that is an expression of JavaScript, or
+	// something else where the runtime can.
+	returns   func(t *testing.T, p *Project, name, text string)
+	functions function.Invoker
+	webhook   string // of all functions
+	managed   bool
+}
+
+// runners are the ways in which functions run.
+func runners(t *testing.T) []*runner {
+	fake := &scripted{does: map[string]func(string, string) (string, error){}}
+	scriptedOne := &runner{name: "scripted", functions: fake, managed: true}
+	scriptedOne.returns = func(_ *testing.T, _ *Project, name, text string) { fake.does[name] = always(text) }
+
+	driver, err := nodefunc.Open(nodefunc.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	product := function.Open(driver, nil)
+	t.Cleanup(func() {
+		if err := product.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	node := &runner{name: "node", managed: true}
+	current := &versions{by: product}
+	node.functions = current
+	node.returns = func(t *testing.T, p *Project, name, text string) {
+		current.version = "v" + tenancy.NewID()
+		if text == "" {
+			text = "undefined"
+		}
+		err := product.Deploy(t.Context(), p.Scope, function.Code{Name: name, Version: current.version, Entry: "f.js", Bundle: func(context.Context) (function.Bundle, error) {
+			return zipped("f.js", "module.exports = async () => ("+text+")"), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	var mu sync.Mutex
+	texts := map[string]string{}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		text := texts[strings.TrimPrefix(r.URL.Path, "/")]
+		if text == "" {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		_, _ = w.Write([]byte(text))
+	}))
+	t.Cleanup(web.Close)
+	client := egress.New(egress.Policy{Loopback: true})
+	t.Cleanup(client.Close)
+	hooks := &runner{name: "webhook", functions: function.Open(nil, webhookfunc.New(client, time.Now)), webhook: web.URL + "/"}
+	hooks.returns = func(_ *testing.T, _ *Project, name, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		texts[name] = text
+	}
+	return []*runner{scriptedOne, node, hooks}
+}
+
+// versions calls the version that was deployed last.
+type versions struct {
+	by      function.Invoker
+	version string
+}
+
+func (v *versions) Invoke(ctx context.Context, scope isolation.Scope, c function.Call) (function.Output, error) {
+	c.Version = v.version
+	return v.by.Invoke(ctx, scope, c)
+}
+
+type archive struct{ *bytes.Reader }
+
+func (archive) Close() error { return nil }
+
+func zipped(name, text string) function.Bundle {
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	w, _ := z.Create(name)
+	_, _ = w.Write([]byte(text))
+	_ = z.Close()
+	return archive{bytes.NewReader(out.Bytes())}
+}
+
+// TestWhatFunctionsReturn goes through the table of platform §2.5 for resolvers, with
+// each runtime.
 func TestWhatFunctionsReturn(t *testing.T) {
+	for _, r := range runners(t) {
+		t.Run(r.name, func(t *testing.T) { whatFunctionsReturn(t, embedded(t), r) })
+	}
 	each(t, func(t *testing.T, c Context) {
 		s := &scripted{does: map[string]func(string, string) (string, error){}}
 		p := resolverProject(t, c, s)
-		for _, row := range []struct{ returned, want string }{
-			{`{"data":{"token":"x","more":1}}`, `{"enter":{"t":"x","__typename":"EnterPayload"}}`},
-			{`{}`, `{"enter":null}`},
-			{``, `{"enter":null}`},
-			{`null`, `{"enter":null}`},
-			{`{"data":null}`, `{"enter":null}`},
-			{`{"data":[{"token":"x"}]}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
-			{`{"data":5}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
-			{`{"error":"bad \"e-mail\""}`, `{"enter":null} 5001 [enter] function execution error: bad "e-mail" "bad \"e-mail\""`},
-			{`{"error":{"code":1,"m":"é"}}`, `{"enter":null} 5002 [enter] function execution error {"code":1,"m":"é"}`},
-			{`{"error":null,"data":{"token":"x"}}`, `{"enter":{"t":"x","__typename":"EnterPayload"}}`},
-			{`{"error":null}`, `{"enter":null}`},
-			{`{"error":5}`, `{"enter":null} 5003 [enter] The function returned an error that is neither a text nor an object.`},
-			{`{"error":[]}`, `{"enter":null} 5003 [enter] The function returned an error that is neither a text nor an object.`},
-			{`no JSON`, `{"enter":null} 5003 [enter] The function returned something that is no JSON.`},
-			{`[1]`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
-			{`"text"`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
-			{`{"data":{"token":5}}`, `{"enter":null} 5004 [enter] The function returned a value for the field 'token' that is not of the type String.`},
-			{`{"response":{"data":{"token":"x"}},"logs":[]}`, `{"enter":{"t":"x","__typename":"EnterPayload"}}`},
+		for _, row := range []struct {
+			failure *function.Error
+			want    string
+		}{
+			{&function.Error{Kind: function.Crashed, Text: "Error: oh no\n    at greet.ts:3"}, `{"enter":null} 5008 [enter] The function 'enter' failed: Error: oh no.`},
+			{&function.Error{Kind: function.TimedOut, Text: "it took too long"}, `{"enter":null} 5008 [enter] The function 'enter' failed: it took too long.`},
+			{&function.Error{Kind: function.BadStatus, Status: 500, Body: []byte("x"), Text: "x"}, `{"enter":null} 5000 [enter] The webhook of the function 'enter' answered with the status 500.`},
+			{&function.Error{Kind: function.Unreachable, Text: "nobody answers"}, `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: nobody answers`},
 		} {
-			s.does["enter"] = always(row.returned)
-			p.answers(t, `mutation { enter(email: "a") { t: token __typename } }`, row.want)
-		}
-		s.does["enter"] = func(string, string) (string, error) {
-			return "", &function.Error{Kind: function.Crashed, Text: "Error: oh no\n    at greet.ts:3"}
-		}
-		p.answers(t, `mutation { enter(email: "a") { token } }`, `{"enter":null} 5008 [enter] The function 'enter' failed: Error: oh no.`)
-		s.does["enter"] = func(string, string) (string, error) {
-			return "", &function.Error{Kind: function.BadStatus, Status: 500, Body: []byte("x"), Text: "x"}
-		}
-		p.answers(t, `mutation { enter(email: "a") { token } }`, `{"enter":null} 5000 [enter] The webhook of the function 'enter' answered with the status 500.`)
-		s.does["enter"] = func(string, string) (string, error) {
-			return "", &function.Error{Kind: function.Unreachable, Text: "nobody answers"}
-		}
-		p.answers(t, `mutation { enter(email: "a") { token } }`, `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: nobody answers`)
-
-		for _, row := range []struct{ returned, want string }{
-			{`{"data":{"total":3,"parts":[1,2],"at":"2017-01-01"}}`, `{"b":{"total":3,"parts":[1,2],"at":"2017-01-01T00:00:00.000Z","note":null}}`},
-			{`{}`, `null 2063 [b] The function 'sum' returned no data, but its type SumPayload! can't be null.`},
-			{`{"data":null}`, `null -1 [b] Cannot return null for non-nullable field 'b'.`},
-			{`{"data":{"parts":[]}}`, `null -1 [b total] Cannot return null for non-nullable field 'total'.`},
-			{`{"data":{"total":1,"parts":3}}`, `null 5004 [b] The function returned a value for the field 'parts' that is not of the type [Int!].`},
-			{`{"data":{"total":1.5}}`, `null 5004 [b] The function returned a value for the field 'total' that is not of the type Int.`},
-		} {
-			s.does["sum"] = always(row.returned)
-			p.answers(t, `{ b: sum(values: [1, 2]) { total parts at note } }`, strings.ReplaceAll(row.want, " -1 ", " 0 "))
-		}
-		for _, row := range []struct{ returned, want string }{
-			{`{"data":[{"n":1.5,"id":7},{"id":"a"}]}`, `{"rows":[{"id":"7","n":1.5},{"id":"a","n":null}]}`},
-			{`{"data":{"id":"a"}}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list.`},
-			{`{"data":[{"n":1}]}`, `{"rows":null} 0 [rows 0 id] Cannot return null for non-nullable field 'id'.`},
-			{`{"data":[1]}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list of objects.`},
-			{`{"data":[]}`, `{"rows":[]}`},
-		} {
-			s.does["rows"] = always(row.returned)
-			p.answers(t, `{ rows { id n } }`, row.want)
+			s.does["enter"] = func(string, string) (string, error) { return "", row.failure }
+			p.answers(t, `mutation { enter(email: "a") { token } }`, row.want)
 		}
 	})
+}
+
+func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
+	s := &scripted{}
+	p := resolverProjectWith(t, c, s, func(config *dataplane.Config) { config.Functions = r.functions }, r.webhook)
+	check := func(name, query string, returned, want string) {
+		t.Helper()
+		r.returns(t, p, name, returned)
+		p.answers(t, query, want)
+	}
+	for _, row := range []struct{ returned, want string }{
+		{`{"data":{"token":"x","more":1}}`, `{"enter":{"t":"x","__typename":"EnterPayload"}}`},
+		{`{}`, `{"enter":null}`},
+		{``, `{"enter":null}`},
+		{`{"data":null}`, `{"enter":null}`},
+		{`{"data":[{"token":"x"}]}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
+		{`{"data":5}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
+		{`{"error":"bad \"e-mail\""}`, `{"enter":null} 5001 [enter] function execution error: bad "e-mail" "bad \"e-mail\""`},
+		{`{"error":{"code":1,"m":"é"}}`, `{"enter":null} 5002 [enter] function execution error {"code":1,"m":"é"}`},
+		{`{"error":null,"data":{"token":"x"}}`, `{"enter":{"t":"x","__typename":"EnterPayload"}}`},
+		{`{"error":null}`, `{"enter":null}`},
+		{`{"error":5}`, `{"enter":null} 5003 [enter] The function returned an error that is neither a text nor an object.`},
+		{`{"error":[]}`, `{"enter":null} 5003 [enter] The function returned an error that is neither a text nor an object.`},
+		{`[1]`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
+		{`"text"`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
+		{`{"data":{"token":5}}`, `{"enter":null} 5004 [enter] The function returned a value for the field 'token' that is not of the type String.`},
+	} {
+		check("enter", `mutation { enter(email: "a") { t: token __typename } }`, row.returned, row.want)
+	}
+	if r.managed { // LQ-13, LQ-14
+		check("enter", `mutation { enter(email: "a") { t: token } }`, `null`, `{"enter":null}`)
+		check("enter", `mutation { enter(email: "a") { t: token } }`, `{"response":{"data":{"token":"x"}},"logs":[]}`, `{"enter":{"t":"x"}}`)
+	} else {
+		check("enter", `mutation { enter(email: "a") { t: token } }`, `null`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`)
+		check("enter", `mutation { enter(email: "a") { t: token } }`, `{"response":{"data":{"token":"x"}}}`, `{"enter":null}`)
+		check("enter", `mutation { enter(email: "a") { t: token } }`, `no JSON`, `{"enter":null} 5003 [enter] The function returned something that is no JSON.`)
+		check("enter", `mutation { enter(email: "a") { t: token } }`, ` `, `{"enter":null} 5003 [enter] The function returned something that is no JSON.`)
+	}
+	for _, row := range []struct{ returned, want string }{
+		{`{"data":{"total":3,"parts":[1,2],"at":"2017-01-01"}}`, `{"b":{"total":3,"parts":[1,2],"at":"2017-01-01T00:00:00.000Z","note":null}}`},
+		{`{}`, `null 2063 [b] The function 'sum' returned no data, but its type SumPayload! can't be null.`},
+		{`{"data":null}`, `null 0 [b] Cannot return null for non-nullable field 'b'.`},
+		{`{"data":{"parts":[]}}`, `null 0 [b total] Cannot return null for non-nullable field 'total'.`},
+		{`{"data":{"total":1,"parts":3}}`, `null 5004 [b] The function returned a value for the field 'parts' that is not of the type [Int!].`},
+		{`{"data":{"total":1.5}}`, `null 5004 [b] The function returned a value for the field 'total' that is not of the type Int.`},
+	} {
+		check("sum", `{ b: sum(values: [1, 2]) { total parts at note } }`, row.returned, row.want)
+	}
+	for _, row := range []struct{ returned, want string }{
+		{`{"data":[{"n":1.5,"id":7},{"id":"a"}]}`, `{"rows":[{"id":"7","n":1.5},{"id":"a","n":null}]}`},
+		{`{"data":{"id":"a"}}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list.`},
+		{`{"data":[{"n":1}]}`, `{"rows":null} 0 [rows 0 id] Cannot return null for non-nullable field 'id'.`},
+		{`{"data":[1]}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list of objects.`},
+		{`{"data":[]}`, `{"rows":[]}`},
+	} {
+		check("rows", `{ rows { id n } }`, row.returned, row.want)
+	}
+	for _, e := range s.log {
+		if !json.Valid(e.Message) || e.Function == "" {
+			t.Errorf("a log entry: %+v %s", e, e.Message)
+		}
+	}
 }
 
 // TestResolvers asks resolvers beside what the database answers, in both APIs.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -60,6 +61,9 @@ type Config struct {
 	Concurrent        int           `envvar:"ICEHOUSE_CONCURRENT_REQUESTS" name:"concurrent-requests" default:"1000" help:"Requests that each process answers at the same time for one project; more are refused with HTTP 429; 0: no limit."`
 	Timeout           time.Duration `envvar:"ICEHOUSE_REQUEST_TIMEOUT" name:"request-timeout" default:"45s" help:"How long a request to a project may take; one that takes longer is answered with code 1000."`
 	EventRetention    time.Duration `envvar:"ICEHOUSE_EVENT_RETENTION" name:"event-retention" default:"24h" help:"For how long subscriptions can be resumed: events are kept that long."`
+	Functions         string        `envvar:"ICEHOUSE_FUNCTIONS" enum:"auto,node,none" default:"auto" help:"What runs the code of functions: node, processes of Node.js on this machine, which roles apart from each other do not share; none; auto: node for role all, none for others."`
+	FunctionsReach    string        `envvar:"ICEHOUSE_FUNCTIONS_REACH" name:"functions-reach" help:"Base URL under which functions reach the APIs; this process by default."`
+	WebhookOpen       []string      `envvar:"ICEHOUSE_WEBHOOK_OPEN" name:"webhook-open" placeholder:"CIDR" help:"Networks that webhooks may call although they are not public."`
 	Grace             time.Duration `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
 
 	Role Role `kong:"-"`
@@ -88,7 +92,7 @@ func (c Config) Complete(dir string) (Config, error) {
 	if c.Grace < 0 {
 		return Config{}, fmt.Errorf("grace %v is negative", c.Grace)
 	}
-	if err := errors.Join(c.checkAccounts(), c.checkLimits()); err != nil {
+	if err := errors.Join(c.checkAccounts(), c.checkLimits(), c.completeFunctions()); err != nil {
 		return Config{}, err
 	}
 	c.DataDir = resolve(dir, c.DataDir)
@@ -169,6 +173,40 @@ func (c *Config) checkLimits() error {
 	}
 	if c.EventRetention == 0 {
 		c.EventRetention = eventRetention
+	}
+	return nil
+}
+
+// The values of Functions.
+const (
+	autoFunctions = "auto"
+	NodeFunctions = "node"
+	NoFunctions   = "none"
+)
+
+func (c *Config) completeFunctions() error {
+	switch c.Functions {
+	case "", autoFunctions:
+		c.Functions = NoFunctions
+		if c.Role == All {
+			c.Functions = NodeFunctions
+		}
+	case NodeFunctions, NoFunctions:
+	default:
+		return fmt.Errorf("functions %q: want auto, node or none", c.Functions)
+	}
+	if c.Functions == NodeFunctions && c.Role != All {
+		return fmt.Errorf("functions: processes of Node.js run in the role all, not in %s: what one role deploys, the other does not see", c.Role)
+	}
+	if c.FunctionsReach != "" {
+		if u, err := url.Parse(c.FunctionsReach); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			return errors.New("functions reach: want an http or https address")
+		}
+	}
+	for _, text := range c.WebhookOpen {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			return fmt.Errorf("webhook open %q: want a network, as in 10.1.0.0/16", text)
+		}
 	}
 	return nil
 }

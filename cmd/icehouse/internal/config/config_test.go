@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestDevKeepsItsSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second != first {
+	if !reflect.DeepEqual(second, first) {
 		t.Error("the second start differs from the first")
 	}
 	files, err := os.ReadDir(filepath.Join(dir, ".icehouse"))

@@ -45,6 +45,10 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	if c.Role == config.Worker {
 		return planes, nil
 	}
+	functions, err := openFunctions(c, closers)
+	if err != nil {
+		return nil, err
+	}
 	sender, err := openMail(c)
 	if err != nil {
 		return nil, err
@@ -73,6 +77,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		JWTSecret: c.JWTSecret, MasterToken: c.MasterToken,
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
+		Functions:    functions,
 		OnRelease: func(project tenancy.ProjectID) {
 			changed(project)
 			p.announcer.Announce(project)
@@ -91,16 +96,19 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 
 	usage := meter.New(p.store, meter.Options{Log: log})
 	plane = dataplane.New(dataplane.Config{
-		Meter:     usage,
-		Directory: projects,
-		Releases:  control.Registry(),
-		Database:  p.databases.of,
-		Tokens:    control.Tokens(),
-		Grants:    grants,
-		Quota:     quota.Limits{Rate: c.RequestRate, Burst: c.RequestBurst, Concurrent: c.Concurrent},
-		Timeout:   c.Timeout,
-		Proxies:   c.Proxies,
-		Log:       log,
+		Meter:       usage,
+		Directory:   projects,
+		Releases:    control.Registry(),
+		Database:    p.databases.of,
+		Tokens:      control.Tokens(),
+		Grants:      grants,
+		Quota:       quota.Limits{Rate: c.RequestRate, Burst: c.RequestBurst, Concurrent: c.Concurrent},
+		Timeout:     c.Timeout,
+		Proxies:     c.Proxies,
+		Functions:   functions,
+		Reach:       reach(c, a),
+		FunctionLog: functionLog(planes),
+		Log:         log,
 	})
 	if c.Role.Has(config.Data) {
 		subscriptions = plane.Subscribe(p.messages)
