@@ -24,6 +24,7 @@ import (
 	"icehouse/tenancy"
 	"icehouse/tenancy/secret"
 	"icehouse/tenancy/secret/keyfile"
+	"icehouse/tenancy/secret/kmskeys/kmstest"
 )
 
 // canary is the beginning of every secret that is planted.
@@ -256,6 +257,10 @@ func (m *mine) keep(rows func(), open func(store.OpenKeys) (store.Store, error),
 	m.match(`(\$\{env:KEY\})`, all)
 	m.match(`(\$\{env:HOOK_AUTHORIZATION\})`, all)
 
+	// A call of the function, and what is logged of it.
+	m.looks("the data API", []byte(m.ask("simple/v1/"+project, "", `mutation { createNote(text: "x") { id } }`, nil)))
+	m.say(`{ viewer { user { projects { edges { node { functions { edges { node { name logs(first: 100) { edges { node { id status message } } } stats { requestCount errorCount } } } } } } } } } }`, nil)
+
 	// The command line, from a folder that has the secrets itself.
 	service := t.TempDir()
 	for name, text := range map[string]string{"graphcool.yml": secretService, "types.graphql": "type Note @model { id: ID! @isUnique text: String }", "f.js": "module.exports = e => e"} {
@@ -343,11 +348,77 @@ func (m *mine) keep(rows func(), open func(store.OpenKeys) (store.Store, error),
 	}
 	m.start()
 	m.match(`(\$\{env:KEY\})`, m.say(`query ($p: ID!) { viewer { project(id: $p) { projectDefinition } } }`, map[string]any{"p": project}))
-	if got := m.ask("simple/v1/"+project, "", `{ allNotes { id } }`, nil); got != `{"data":{"allNotes":[]}}` {
+	if got := m.ask("simple/v1/"+project, "", `{ allNotes(filter: {text: "y"}) { id } }`, nil); got != `{"data":{"allNotes":[]}}` {
 		t.Error(got)
 	}
 	m.end()
 	rows()
+}
+
+// TestKeysMoveToKMS lets KMS seal what a file sealed before, until the file can go.
+func TestKeysMoveToKMS(t *testing.T) {
+	kms := kmstest.Start(t)
+	dir := t.TempDir()
+	keys := filepath.Join(dir, "rows", "secret-keys")
+	m := &mine{node: node{t: t}, dir: dir, home: t.TempDir(), env: map[string]string{"DATABASE_URL": "sqlite:" + filepath.Join(dir, "rows")}}
+	m.start()
+	m.account = m.match(`"token":"([^"]+)"`, m.say(`mutation { authenticateCustomer(input: {auth0IdToken: "a master token for tests"}) { token } }`, nil))
+	add := func(name string) string {
+		t.Helper()
+		return m.match(`"id":"([^"]+)"`, m.say(`mutation ($n: String!, $c: String) { addProject(input: {name: $n, config: $c}) { project { id } } }`, map[string]any{"n": name, "c": upload(secretService)}))
+	}
+	var projects []string
+	serves := func() {
+		t.Helper()
+		for _, project := range projects {
+			if got := m.ask("simple/v1/"+project, "", `{ allNotes { id } }`, nil); got != `{"data":{"allNotes":[]}}` {
+				t.Error(got)
+			}
+		}
+	}
+	projects = append(projects, add("file"))
+	serves()
+	m.end()
+
+	m.env["ICEHOUSE_KMS_KEY"] = kmstest.Key
+	server, err := startServer(dir, t.TempDir(), m.secrets(), serveAPI, "serve", "--host", "127.0.0.1")
+	if err == nil {
+		server.stop()
+		t.Fatal("it starts without the file")
+	}
+	if !strings.Contains(err.Error(), "is sealed with keys that are not in AWS KMS:") {
+		t.Error(err)
+	}
+	m.env["ICEHOUSE_SECRET_KEY_FILE"] = keys
+	m.start()
+	projects = append(projects, add("KMS"))
+	serves()
+	m.end()
+	m.command(dir, 0, "admin", "secrets", "seal")
+
+	delete(m.env, "ICEHOUSE_SECRET_KEY_FILE")
+	if err := os.Remove(keys); err != nil {
+		t.Fatal(err)
+	}
+	asked := kms.Asked.Load()
+	m.start()
+	serves()
+	m.end()
+	if n := kms.Asked.Load() - asked; n != 1 {
+		t.Errorf("KMS was asked %d times for one data key", n)
+	}
+	if _, err := os.Stat(keys); err == nil {
+		t.Error("a key file was made beside KMS")
+	}
+	kms.Denied.Store(true)
+	server, err = startServer(dir, t.TempDir(), m.secrets(), serveAPI, "serve", "--host", "127.0.0.1")
+	if err == nil {
+		server.stop()
+		t.Fatal("it starts without its key")
+	}
+	if !strings.Contains(err.Error(), "AccessDenied") {
+		t.Error(err)
+	}
 }
 
 // dump is every row of a PostgreSQL database, as text.

@@ -3,6 +3,7 @@ package definition
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -287,13 +288,68 @@ func TestAnyText(t *testing.T) {
 	})
 }
 
+// shownWell says that what is shown of a definition is one, and comes back as it is.
+func shownWell(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, d *Definition) {
+	t.Helper()
+	for _, f := range d.Functions {
+		for name := range f.secrets() {
+			if !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`).MatchString(name) {
+				return // not every text that YAML reads as a key is written as one
+			}
+		}
+	}
+	again, _, problems := Load(d.Shown().Render())
+	for _, p := range problems { // code in a bundle is not shown
+		if !strings.Contains(p.Description, "is neither among the uploaded files nor in a bundle") {
+			t.Fatalf("%q is shown as %q: %v", d.Source.Content, d.Shown().Source.Content, problems)
+		}
+	}
+	if again == nil {
+		return
+	}
+	again.Keep(d)
+	if !sameSecrets(again.Functions, d.Functions) {
+		t.Fatalf("%q is shown as %q, and comes back with %v", d.Source.Content, d.Shown().Source.Content, again.Functions)
+	}
+}
+
+// TestShownIsADefinition shows environments that are written in every way.
+func TestShownIsADefinition(t *testing.T) {
+	words := []string{"a", "b", "long value", "${env:A}", ": ", ":", "\n", "\n              ", "\n                ", "  ", "[", "]", "{", "}", ",", "'", "\"", "|", "|-", ">", "#", " # c", "?", "- ", "1", "true", "null", "é", "\t", "\\", "%", "@"}
+	shown := 0
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(words), 1, 12).Draw(t, "words"), "")
+		begin := rapid.SampledFrom([]string{"\n              K: ", "\n              K: |\n                ", "\n              K: >-\n                ", " {K: ", "\n              'K': \"", "\n              K: '"}).Draw(t, "begin")
+		end := rapid.SampledFrom([]string{"", "}", "'", "\"", "\n              L: x", "}\n            src: ./t", "\n            src: ./t", "'\n            src: ./t", "\"\n            src: ./t"}).Draw(t, "end")
+		content := "types: ./t\nfunctions:\n    f:\n        type: operationAfter\n        operation: A.create\n        handler:\n          code:\n            src: ./t\n            environment:" + begin + text + end
+		if strings.Contains(end, "src") {
+			content = strings.Replace(content, "            src: ./t\n            environment", "            environment", 1)
+		}
+		d, _, problems := Read(Source{Content: content + "\npermissions:\n- operation: A.read\n", Files: map[string]string{"./t": ""}})
+		if len(problems) == 0 && len(d.Functions) == 1 {
+			shown++
+			shownWell(t, d)
+		}
+	})
+	if shown < 10 {
+		t.Errorf("only %d texts were definitions", shown)
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	f.Add(Empty().Render())
+	f.Add(`{"modules":[{"content":"types: ./t\nfunctions:\n  f:\n    type: operationAfter\n    operation: A.create\n    handler: {code: {src: ./t, environment: {A: b}}}\n","files":{"./t":""}}]}`)
 	f.Add(`{"modules":[{"name":"","content":"types: ./t\nfunctions:\n  f:\n    type: resolver\n","files":{"./t":""}}]}`)
 	f.Fuzz(func(t *testing.T, config string) {
 		d, _, problems := Load(config)
 		if (d == nil) != (len(problems) > 0) {
 			t.Fatalf("%v %v", d, problems)
+		}
+		if d != nil {
+			shownWell(t, d)
 		}
 	})
 }

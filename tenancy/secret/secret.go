@@ -70,7 +70,7 @@ const (
 
 	sealsOfKey = 1024 // values under one data key: random nonces stay apart by far
 	openKeys   = 4096 // data keys that are kept unwrapped
-	unwrapTime = 15 * time.Second
+	keyTime    = 15 * time.Second
 )
 
 // Sealer seals and opens.
@@ -127,6 +127,8 @@ func (s *Sealer) key(ctx context.Context) (dataKey, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
 	if s.left == 0 {
+		ctx, cancel := context.WithTimeout(ctx, keyTime) // others wait meanwhile
+		defer cancel()
 		plain, wrapped, err := s.keys.NewKey(ctx)
 		if err != nil {
 			return dataKey{}, err
@@ -218,7 +220,7 @@ func (s *Sealer) unwrapped(ctx context.Context, wrapped []byte) (cipher.AEAD, er
 		return aead, nil
 	}
 	result := s.flight.DoChan(name, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unwrapTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyTime)
 		defer cancel()
 		plain, err := s.keys.Unwrap(ctx, wrapped)
 		if err != nil {
