@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"cmp"
+	"context"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -14,10 +15,11 @@ import (
 	"icehouse/dataplane/connector/function/nodefunc"
 	"icehouse/dataplane/connector/function/webhookfunc"
 	"icehouse/tenancy/egress"
+	"icehouse/tenancy/secret"
 )
 
 // openFunctions opens what runs functions.
-func openFunctions(c config.Config, closers *rungroup.Closers) (*function.Functions, error) {
+func openFunctions(ctx context.Context, c config.Config, closers *rungroup.Closers) (*function.Functions, error) {
 	open := make([]netip.Prefix, len(c.WebhookOpen))
 	for i, text := range c.WebhookOpen {
 		var err error
@@ -29,8 +31,11 @@ func openFunctions(c config.Config, closers *rungroup.Closers) (*function.Functi
 	closers.Push("calls of webhooks", func() error { client.Close(); return nil })
 	var code function.Driver
 	if c.Functions == config.NodeFunctions {
-		var err error
-		if code, err = nodefunc.Open(nodefunc.Options{Dir: filepath.Join(c.DataDir, "functions")}); err != nil {
+		keys, err := openKeys(ctx, c, false)
+		if err != nil {
+			return nil, err
+		}
+		if code, err = nodefunc.Open(nodefunc.Options{Dir: filepath.Join(c.DataDir, "functions"), Sealer: secret.New(keys)}); err != nil {
 			return nil, err
 		}
 	}

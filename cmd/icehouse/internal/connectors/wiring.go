@@ -45,7 +45,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	if c.Role == config.Worker {
 		return planes, nil
 	}
-	functions, err := openFunctions(c, closers)
+	functions, err := openFunctions(ctx, c, closers)
 	if err != nil {
 		return nil, err
 	}

@@ -1,23 +1,10 @@
-// Package nodefunc runs functions in Node processes on this machine.
-//
-// In: bundles, which it unpacks; events. Out: what the functions return and print.
-// Callers: cmd opens it where no cloud runs functions.
-//
-// A process belongs to one version of one project's function, runs one call at a time,
-// and is kept for the next ones. Nothing of the server's environment reaches it. It is
-// no sandbox: what the server's user may read, a function may read, too.
-//
-//	nodefunc.go  what Open takes, and a call    pool.go      who gets a process, who waits
-//	versions.go  what is deployed               process.go   a process: frames and its end
-//	unpack.go    a bundle becomes files         output.go    what a process says
-//	host.js      what a process runs            end_*.go     ending all that a process started
+//go:build unix
+
 package nodefunc
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -32,21 +19,6 @@ import (
 
 //go:embed host.js
 var host []byte
-
-// Options say where functions live and what they may take. The zero of each but Dir is
-// what Open's comment says.
-type Options struct {
-	// Dir holds what is deployed. One server at a time uses it.
-	Dir string
-	// Node is the path of Node, version 18 or later; "" looks for it where commands are.
-	Node string
-	// Memory is how many bytes a process may have.
-	Memory int
-	// Processes, PerProject and PerVersion are how many processes there may be.
-	Processes, PerProject, PerVersion int
-	// Idle is how long a process waits for another call.
-	Idle time.Duration
-}
 
 // What a process has in PATH beside the folder of Node.
 const commands = "/usr/local/bin:/usr/bin:/bin"
@@ -87,7 +59,7 @@ func Open(o Options) (function.Driver, error) {
 	if err := errors.Join(os.WriteFile(script, host, 0o600), os.WriteFile(filepath.Join(dir, "package.json"), []byte("{}\n"), 0o600)); err != nil {
 		return nil, err
 	}
-	d := &driver{Options: o, run: run, script: script, pool: newPool(o), deploying: map[string]chan struct{}{}}
+	d := &driver{Options: o, run: run, script: script, pool: newPool(), deploying: map[string]chan struct{}{}}
 	d.workers.Go(d.start)
 	d.workers.Go(d.endIdle)
 	return d, nil
@@ -139,7 +111,7 @@ func (d *driver) Invoke(ctx context.Context, scope isolation.Scope, c function.C
 		return function.Output{}, err
 	}
 	defer d.calls.Done()
-	s, err := d.find(key{scope.Namespace(), c.Name, c.Version})
+	s, err := d.find(ctx, key{scope.Namespace(), c.Name, c.Version})
 	if err != nil {
 		return function.Output{}, err
 	}
@@ -191,12 +163,8 @@ func (d *driver) Close() error {
 	return os.RemoveAll(d.run)
 }
 
-func digest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
-
 // shown is a text with the paths that its owner knows.
-func shown(text, root string) string {
-	return strings.ReplaceAll(text, root+string(filepath.Separator), "")
+func (p *process) shown(text string) string {
+	const separator = string(filepath.Separator)
+	return strings.NewReplacer(p.set.root+separator, "", p.driver.run+separator, "").Replace(text)
 }

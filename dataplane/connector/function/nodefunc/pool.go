@@ -61,7 +61,7 @@ type waiter struct {
 	got chan *process // nil: there will be none
 }
 
-func newPool(Options) pool {
+func newPool() pool {
 	return pool{
 		starts: make(chan starting), stopped: make(chan struct{}),
 		sets: map[key]*set{}, all: map[*process]bool{}, projects: map[string]int{},
@@ -100,11 +100,10 @@ func (d *driver) forget(which func(key) bool) []*set {
 		}
 		delete(d.sets, k)
 		out = append(out, s)
-		s.removed = true
 		for _, p := range slices.Clone(s.idle) {
 			d.evict(p)
 		}
-		if s.count == 0 {
+		if s.removed = true; s.count == 0 {
 			close(s.ended)
 		}
 	}

@@ -4,6 +4,7 @@ package nodefunc
 
 import (
 	"bufio"
+	"container/list"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -18,8 +19,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"container/list"
 
 	"icehouse/dataplane/connector/function"
 )
@@ -40,9 +39,9 @@ type process struct {
 	frames chan frame // closed when everything has ended
 	said   [2]*output
 	used   bool
-	over   string // why it ended; set before frames is closed
 
-	mu     sync.Mutex
+	mu     sync.Mutex // of what follows, and of setting cmd
+	doomed bool
 	reaped bool // and its id may be another's
 }
 
@@ -136,7 +135,13 @@ func (p *process) begin() (err error) {
 		_ = theirs.Close()
 	}
 	limitMemory(cmd.Process.Pid, uint64(d.Memory+besideHeap))
+	p.mu.Lock()
 	p.cmd, p.events, p.frames = cmd, events, make(chan frame, 4)
+	doomed := p.doomed
+	p.mu.Unlock()
+	if doomed {
+		p.kill()
+	}
 	d.processes.Go(func() { p.live(answers) })
 	return nil
 }
@@ -206,7 +211,7 @@ func (p *process) listen(answers *bufio.Reader) {
 func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cmd == nil || p.reaped {
+	if p.doomed = true; p.cmd == nil || p.reaped {
 		return
 	}
 	pid := p.cmd.Process.Pid
@@ -315,8 +320,8 @@ func (p *process) thrown(what string, text []byte, logs []function.Log) error {
 		plain = "it threw " + string(text)
 	}
 	return &function.Error{
-		Kind: function.Crashed, Text: what + shown(plain, p.set.root),
-		Logs: append(logs, function.Log{Key: "error", Text: shown(string(text), p.set.root)}),
+		Kind: function.Crashed, Text: what + p.shown(plain),
+		Logs: append(logs, function.Log{Key: "error", Text: p.shown(string(text))}),
 	}
 }
 
@@ -363,7 +368,7 @@ func (p *process) logs() []function.Log {
 	for _, o := range p.said {
 		text := o.take()
 		if o.key == "stderr" {
-			text = shown(text, p.set.root)
+			text = p.shown(text)
 		}
 		if text != "" {
 			out = append(out, function.Log{Key: o.key, Text: text})

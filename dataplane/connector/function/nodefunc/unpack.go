@@ -1,3 +1,5 @@
+//go:build unix
+
 package nodefunc
 
 import (
@@ -18,7 +20,7 @@ import (
 
 // What a bundle may become.
 const (
-	maxUnpacked = 1 << 30 // bytes
+	maxUnpacked = 512 << 20 // bytes
 	maxEntries  = 100_000
 )
 
@@ -46,7 +48,13 @@ func unpack(ctx context.Context, b function.Bundle, to string) error {
 		return err
 	}
 	defer func() { _ = root.Close() }()
-	left := int64(maxUnpacked)
+	said := uint64(0)
+	for _, f := range archive.File {
+		if said += min(f.UncompressedSize64, maxUnpacked+1); said > maxUnpacked {
+			return tooLarge()
+		}
+	}
+	left := int64(maxUnpacked) // whatever it says
 	var links []*zip.File
 	for _, f := range archive.File {
 		name := strings.ReplaceAll(f.Name, `\`, "/") // from Windows

@@ -1,3 +1,5 @@
+//go:build unix
+
 package nodefunc
 
 import (
@@ -16,6 +18,7 @@ import (
 	"strings"
 
 	"icehouse/dataplane/connector/function"
+	"icehouse/tenancy"
 )
 
 // A project's folder:
@@ -24,6 +27,9 @@ import (
 //	bundles/DIGEST/               an unpacked bundle, of all versions that have this one
 //
 // A record is there when everything else is; what has none is swept away.
+
+// sealedAs is what a record is to the Sealer.
+const sealedAs = "function"
 
 // record is a version as it is kept.
 type record struct {
@@ -43,8 +49,11 @@ func (d *driver) bundle(project, digest string) string {
 	return filepath.Join(d.Dir, project, "bundles", digest)
 }
 
-func (d *driver) read(k key) (record, error) {
+func (d *driver) read(ctx context.Context, k key) (record, error) {
 	text, err := os.ReadFile(d.record(k))
+	if err == nil && d.Sealer != nil {
+		text, err = d.Sealer.Open(ctx, tenancy.ProjectID(k.project), sealedAs, text)
+	}
 	if err != nil {
 		return record{}, err
 	}
@@ -78,7 +87,7 @@ func (d *driver) deploy(ctx context.Context, k key, c function.Code) error {
 		return err
 	}
 	defer done()
-	if _, err := d.read(k); err == nil {
+	if _, err := d.read(ctx, k); err == nil {
 		return nil
 	}
 	entry := strings.ReplaceAll(c.Entry, `\`, "/")
@@ -95,6 +104,11 @@ func (d *driver) deploy(ctx context.Context, k key, c function.Code) error {
 	text, err := json.Marshal(record{entry, c.Environment, digest})
 	if err != nil {
 		return err
+	}
+	if d.Sealer != nil {
+		if text, err = d.Sealer.Seal(ctx, tenancy.ProjectID(k.project), sealedAs, text); err != nil {
+			return err
+		}
 	}
 	return d.put(text, d.record(k))
 }
@@ -153,14 +167,14 @@ func (d *driver) put(text []byte, to string) error {
 
 // find is the set of a version's processes. A server that was started anew finds on disk
 // what was deployed before.
-func (d *driver) find(k key) (*set, error) {
+func (d *driver) find(ctx context.Context, k key) (*set, error) {
 	d.mu.Lock()
 	s := d.sets[k]
 	d.mu.Unlock()
 	if s != nil {
 		return s, nil
 	}
-	r, err := d.read(k)
+	r, err := d.read(ctx, k)
 	if err == nil {
 		s = d.add(k, r)
 		// Who removes takes the record first and the set then.
@@ -194,7 +208,7 @@ func (d *driver) remove(ctx context.Context, project string, keep []function.Ver
 	}
 	bundles := map[string]bool{}
 	for _, k := range deployed {
-		r, err := d.read(k)
+		r, err := d.read(ctx, k)
 		switch {
 		case !kept(k):
 			if err := os.Remove(d.record(k)); err != nil {
