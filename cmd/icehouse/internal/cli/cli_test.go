@@ -86,6 +86,12 @@ func TestRefusals(t *testing.T) {
 // against runs a command against the API of the cluster local.
 func against(t *testing.T, api http.Handler, signals chan os.Signal, args ...string) (stdout, stderr string) {
 	t.Helper()
+	return againstIn(t, t.TempDir(), api, signals, args...)
+}
+
+// againstIn is against in a folder.
+func againstIn(t *testing.T, dir string, api http.Handler, signals chan os.Signal, args ...string) (stdout, stderr string) {
+	t.Helper()
 	server := httptest.NewServer(api)
 	defer server.Close()
 	home := t.TempDir()
@@ -95,7 +101,7 @@ func against(t *testing.T, api http.Handler, signals chan os.Signal, args ...str
 	}
 	var out, errs bytes.Buffer
 	code := cli.Run(context.Background(), cli.Process{
-		Program: "icehouse", Args: args, Dir: t.TempDir(), Home: home, Now: time.Now, Signals: signals,
+		Program: "icehouse", Args: args, Dir: dir, Home: home, Now: time.Now, Signals: signals,
 		Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
 	})
 	if code != 0 {

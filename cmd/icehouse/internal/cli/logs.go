@@ -158,15 +158,3 @@ func readable(message string) string {
 	}
 	return strings.TrimSuffix(out.String(), "\n")
 }
-
-type invokeLocalCommand struct {
-	Function  string `arg:"" help:"The function to run."`
-	Event     string `short:"j" name:"json" placeholder:"FILE" help:"The event, as JSON."`
-	LastEvent bool   `short:"l" name:"lastEvent" help:"Take the event of its last log entry."`
-	Target    string `short:"t" help:"The target whose log it is."`
-}
-
-// Run says what is the case: functions are deployed and don't run yet.
-func (c *invokeLocalCommand) Run(*session) error {
-	return fmt.Errorf("%s was not run: this version of Icehouse deploys functions and does not run them yet", c.Function)
-}
