@@ -139,6 +139,7 @@ var libraries = []rule{
 	{"github.com/golang-migrate/migrate/v4", []string{"controlplane/store", "migrations"}, "it changes platform tables only; the tables of projects are computed"},
 	{"github.com/graphql-go/graphql", []string{"controlplane/managementapi"}, "project APIs run without a library's executor"},
 	{"github.com/vektah/gqlparser/v2", []string{"dataplane", "controlplane", "cmd/icehouse/internal", "deploy/testbed"}, "GraphQL is read in the planes"},
+	{"github.com/evanw/esbuild", []string{"cmd/icehouse/internal/bundle"}, "code is bundled in one place, before it is sent"},
 	{"github.com/alecthomas/kong", []string{"cmd/icehouse/internal/cli"}, "only the command line parses arguments"},
 	{"github.com/goccy/go-yaml", []string{"cmd/icehouse/internal/yamldoc", "controlplane/definition", "deploy/testbed"}, "YAML is read at the two ends of a deploy"},
 	{"github.com/gorilla/websocket", []string{"dataplane/internal/subscription", "deploy/bench"}, "a connection of a client is held where its protocol is spoken"},

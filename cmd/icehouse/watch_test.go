@@ -57,6 +57,15 @@ func TestWatch(t *testing.T) {
 	wait("A rootToken with the name `night` is created.")
 	write("mail/types.graphql", "type Mail @model { id: ID! @isUnique subject: String }\n")
 	wait("A new field with the name `subject` and type `String` is created.")
+	// Of code, what it imports counts too, also a file that is not there yet.
+	write("greet.graphql", "type Greeting { text: String! }\nextend type Query { greet: Greeting! }\n")
+	write("greet.ts", "import { text } from './text'\nexport default () => ({ data: { text } })\n")
+	write("graphcool.yml", "types: ./types.graphql\nmodules: {mail: ./mail/graphcool.yml}\nfunctions: {greet: {type: resolver, schema: ./greet.graphql, handler: {code: ./greet.ts}}}\n")
+	wait("greet.ts:1:22: there is no file ./text")
+	write("text.ts", "export const text = 'hi'\n")
+	wait("with the name `greet` is created.")
+	write("text.ts", "export const text: string = 'hello'\n")
+	wait("with the name `greet` is updated.")
 	signals <- os.Interrupt
 	if code := <-ended; code != 0 {
 		t.Errorf("exit code %d\n%s", code, output)

@@ -41,7 +41,7 @@ func (c *deployCommand) Run(s *session) error {
 	if c.Watch && c.DryRun {
 		return errors.New("--watch and --dry-run exclude each other")
 	}
-	definition, err := servicedef.Load(dir, s.sources())
+	definition, err := s.bundled(dir)
 	if err != nil {
 		return err
 	}
@@ -205,15 +205,19 @@ func serviceName(folder string) string {
 }
 
 // push sends the definition and shows what came of it.
-func (d *deployment) push(definition servicedef.Definition) error {
+func (d *deployment) push(definition bundledService) error {
 	began := d.Now()
-	d.pushed = definition
+	d.pushed = definition.Definition
 	d.notef("Deploying service %s to %s%s", d.project.Name, d.target, named(d.target.Name))
+	sent, err := d.upload(definition)
+	if err != nil {
+		return err
+	}
 	var outcome systemapi.Outcome
-	err := d.during("deploying", func() error {
+	err = d.during("deploying", func() error {
 		return d.cluster.try(func(ctx context.Context) error {
 			var err error
-			outcome, err = d.cluster.Push(ctx, d.project.ID, definition.Config(), d.command.DryRun, d.command.Force)
+			outcome, err = d.cluster.Push(ctx, d.project.ID, sent.Config(), d.command.DryRun, d.command.Force)
 			return err
 		})
 	})

@@ -163,22 +163,3 @@ func readable(message string) string {
 	}
 	return strings.TrimSuffix(out.String(), "\n")
 }
-
-type invokeLocalCommand struct {
-	Function  string `arg:"" help:"The function to run."`
-	Event     string `short:"j" name:"json" xor:"event" placeholder:"FILE" help:"The event, as JSON."`
-	LastEvent bool   `short:"l" name:"lastEvent" xor:"event" help:"Take the event of its last log entry, which is saved under events."`
-	Target    string `short:"t" help:"The target whose log it is."`
-}
-
-// Run says what is the case: functions are deployed and don't run yet.
-func (c *invokeLocalCommand) Run(s *session) error {
-	if c.LastEvent {
-		path, err := s.saveLastEvent(c.Target, c.Function)
-		if err != nil {
-			return err
-		}
-		s.notef("The event of the last call is in %s.", path)
-	}
-	return fmt.Errorf("%s was not run: this version of Icehouse deploys functions and does not run them yet", c.Function)
-}

@@ -130,10 +130,19 @@ func TestLastEvent(t *testing.T) {
 		new(speaking).ServeHTTP(w, r)
 	})
 	dir := t.TempDir()
+	service := "types: ./types.graphql\nfunctions:\n"
+	for _, name := range []string{"greet", "mourn", "rest", "nobody"} {
+		service += "  " + name + ":\n    type: operationBefore\n    operation: Post.create\n    handler: {code: ./f.js}\n"
+	}
+	for name, text := range map[string]string{"graphcool.yml": service, "types.graphql": "", "f.js": "module.exports = event => event\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, file := range []string{"1.json", "2.json"} {
-		code, _, stderr := in(t, dir, api, nil, "invoke-local", "greet", "-t", "local/p1", "-l")
+		code, stdout, stderr := in(t, dir, api, nil, "invoke-local", "greet", "-t", "local/p1", "-l")
 		text, err := os.ReadFile(filepath.Join(dir, "events", "greet", file))
-		if err != nil || string(text) != "{\n  \"data\": {\n    \"name\": \"<Bob>\"\n  }\n}\n" || code == 0 || !strings.Contains(stderr, filepath.Join("greet", file)) {
+		if err != nil || string(text) != "{\n  \"data\": {\n    \"name\": \"<Bob>\"\n  }\n}\n" || code != 0 || stdout != string(text) || !strings.Contains(stderr, filepath.Join("greet", file)) {
 			t.Errorf("%s: %v %d %s %s", file, err, code, text, stderr)
 		}
 	}

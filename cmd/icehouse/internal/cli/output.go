@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"icehouse/cmd/icehouse/internal/bundle"
 	"icehouse/cmd/icehouse/internal/servicedef"
 	"icehouse/cmd/icehouse/internal/systemapi"
 )
@@ -57,6 +58,12 @@ func failed(err error) failure {
 	if errors.As(err, &problems) {
 		for _, p := range problems {
 			out.Places = append(out.Places, spot{p.File, p.At.Line, p.At.Column, p.Message})
+		}
+	}
+	var code bundle.Problems
+	if errors.As(err, &code) {
+		for _, p := range code {
+			out.Places = append(out.Places, spot{p.File, p.Line, p.Column, p.Message})
 		}
 	}
 	return out

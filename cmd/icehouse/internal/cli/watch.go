@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"icehouse/cmd/icehouse/internal/rungroup"
-	"icehouse/cmd/icehouse/internal/servicedef"
 )
 
 // watchEvery is how often the files are looked at. Asking works on every file
@@ -17,7 +16,7 @@ const watchEvery = 300 * time.Millisecond
 
 // watch deploys again whenever a file of the definition changes, until the user
 // stops it.
-func (d *deployment) watch(definition servicedef.Definition) error {
+func (d *deployment) watch(definition bundledService) error {
 	stop, _, release := rungroup.Interrupts(d.ctx, d.Signals)
 	defer release()
 	paths := definition.Paths
@@ -29,10 +28,12 @@ func (d *deployment) watch(definition servicedef.Definition) error {
 			continue
 		}
 		seen = now
-		next, err := servicedef.Load(d.dir, d.sources())
-		if err == nil {
+		next, err := d.bundled(d.dir)
+		if len(next.Paths) > 0 { // also of code with mistakes
 			paths = next.Paths
 			seen = look(paths)
+		}
+		if err == nil {
 			err = d.push(next)
 		}
 		if err != nil && !errors.Is(err, errReported) {

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
@@ -31,6 +32,7 @@ import (
 	"icehouse/deploy/testbed"
 	"icehouse/deploy/testbed/corpus"
 	"icehouse/deploy/testbed/oracle"
+	"icehouse/tenancy/secret/keyfile"
 )
 
 func TestMain(m *testing.M) { os.Exit(testbed.Main(m)) }
@@ -195,8 +197,12 @@ type platform struct {
 
 func start(t *testing.T, databaseURL string) *platform {
 	t.Helper()
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := keyfile.Make(keys); err != nil {
+		t.Fatal(err)
+	}
 	c, err := config.Config{
-		Host: "127.0.0.1", DataDir: t.TempDir(), DatabaseURL: databaseURL, Role: config.All, Dev: databaseURL == "",
+		SecretKeyFile: keys, Host: "127.0.0.1", DataDir: t.TempDir(), DatabaseURL: databaseURL, Role: config.All, Dev: databaseURL == "",
 		MasterToken: strings.Repeat("m", 32), JWTSecret: strings.Repeat("s", 32), Grace: time.Second,
 	}.Complete(t.TempDir())
 	if err != nil {

@@ -71,12 +71,8 @@ func (l *loader) collectFunctions(n *yamldoc.Node) *yamldoc.Node {
 				l.collectQuery(value, false)
 			}
 		}
-		code := function.Lookup("handler", "code")
-		if src := code.Get("src"); src != nil {
-			code = src
-		}
-		if code != nil {
-			l.collectCode(code)
+		if code := function.Lookup("handler", "code"); code != nil {
+			l.collectCode(e.Key, code)
 		}
 		// The beta's name of resolvers.
 		if kind, _ := function.Get("type").Text(); kind == "schemaExtension" {
@@ -93,16 +89,28 @@ func (l *loader) collectFunctions(n *yamldoc.Node) *yamldoc.Node {
 	return &out
 }
 
-func (l *loader) collectCode(n *yamldoc.Node) {
-	path, _ := n.Text()
-	switch ext := filepath.Ext(path); {
+func (l *loader) collectCode(function string, n *yamldoc.Node) {
+	code := Code{Function: function, Environment: map[string]string{}}
+	for _, e := range n.Get("environment").EntriesOrNone() {
+		code.Environment[e.Key], _ = e.Value.Text()
+	}
+	if src := n.Get("src"); src != nil {
+		n = src
+	}
+	name, _ := n.Text()
+	switch ext := filepath.Ext(name); {
 	case ext != ".js" && ext != ".ts":
-		l.problem(n.At, "%s: the code of a function is a .js or .ts file", path)
-	case outside(path):
-		l.problem(n.At, "%s: the code of a function must be inside the folder of %s", path, FileName)
+		l.problem(n.At, "%s: the code of a function is a .js or .ts file", name)
+	case outside(name):
+		l.problem(n.At, "%s: the code of a function must be inside the folder of %s", name, FileName)
 	default:
-		if text, ok := l.read(n, path); ok {
-			l.keep(path, text)
+		if text, ok := l.read(n, name); ok {
+			code.file = l.keep(name, text)
+			code.Source = path.Join(l.base, name)
+			if code.key = code.file; l.base != "." {
+				code.key = "./" + code.Source
+			}
+			l.def.Code = append(l.def.Code, code)
 		}
 	}
 }
@@ -137,12 +145,13 @@ func (l *loader) collectQuery(n *yamldoc.Node, named bool) {
 }
 
 // keep takes a text along: in the root under the path as written, in a module under one
-// that starts with "./" (platform §9.2).
-func (l *loader) keep(name, text string) {
+// that starts with "./" (platform §9.2). It returns that path.
+func (l *loader) keep(name, text string) string {
 	if l.base != "." && !path.IsAbs(name) {
 		name = "./" + path.Clean(name)
 	}
 	l.def.Files[name] = text
+	return name
 }
 
 func outside(path string) bool { return !filepath.IsLocal(filepath.FromSlash(path)) }

@@ -95,7 +95,11 @@ func (l *loader) loadModules(sources variables.Sources) {
 			l.problem(m.At, "%s: %v", m.Path, err)
 		}
 		inside = append(inside, part.problems...)
-		l.def.Modules = append(l.def.Modules, Module{m.Name, part.def.Content, part.def.Files})
+		l.def.Modules = append(l.def.Modules, Module{Name: m.Name, Content: part.def.Content, Files: part.def.Files})
+		for _, code := range part.def.Code {
+			code.module = m.Name
+			l.def.Code = append(l.def.Code, code)
+		}
 		l.def.types = append(l.def.types, part.def.types...)
 		l.def.written = append(l.def.written, part.def.written...)
 		for _, name := range part.def.Paths {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -31,12 +32,14 @@ const FileName = "graphcool.yml"
 
 // Definition is what a deploy sends.
 type Definition struct {
-	Content string            // the YAML text, variables replaced, without custom
-	Files   map[string]string // texts by path, as written in the YAML
-	Modules []Module          // what the server merges into it (platform §9)
-	Paths   []string          // the files on disk, for those who watch them
-	types   []typesFile       // what the data model is made of
-	written []yamlFile        // the YAML of the root and of the modules
+	Content  string            // the YAML text, variables replaced, without custom
+	Files    map[string]string // texts by path, as written in the YAML
+	Modules  []Module          // what the server merges into it (platform §9)
+	Code     []Code            // of the functions that have some
+	Paths    []string          // the files on disk, for those who watch them
+	external map[string]External
+	types    []typesFile // what the data model is made of
+	written  []yamlFile  // the YAML of the root and of the modules
 }
 
 // Module is one definition as it travels (platform §1.7).
@@ -44,6 +47,26 @@ type Module struct {
 	Name    string            `json:"name"` // "" for the root
 	Content string            `json:"content"`
 	Files   map[string]string `json:"files"`
+	// External says where code was uploaded; the root has it for all modules (LQ-5).
+	External map[string]External `json:"externalFiles,omitempty"`
+}
+
+// External is the archive that has a code file (platform §1.7).
+type External struct {
+	URL           string `json:"url"`
+	LambdaHandler string `json:"lambdaHandler"`
+	DevHandler    string `json:"devHandler"`
+	Hash          string `json:"hash"`
+}
+
+// Code is the code of a function.
+type Code struct {
+	Function    string
+	Source      string // the file, from the service's folder, clean, with slashes
+	Environment map[string]string
+	key         string // what the root calls the file
+	module      string // that has the function
+	file        string // what the module calls the file
 }
 
 // yamlFile is a definition's YAML as written, and what it says.
@@ -218,8 +241,44 @@ func (d Definition) Config() string {
 	out := json.NewEncoder(&b)
 	out.SetEscapeHTML(false)
 	// Strings and maps of strings always encode.
-	_ = out.Encode(map[string][]Module{"modules": append([]Module{{Content: d.Content, Files: d.Files}}, d.Modules...)})
+	_ = out.Encode(map[string][]Module{"modules": append([]Module{{Content: d.Content, Files: d.Files, External: d.external}}, d.Modules...)})
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Sources are the files with code.
+func (d Definition) Sources() []string {
+	var out []string
+	for _, c := range d.Code {
+		out = append(out, c.Source)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Uploaded is the definition whose code was uploaded: it says where instead of having
+// the texts.
+func (d Definition) Uploaded(bySource map[string]External) Definition {
+	d.Files, d.external = maps.Clone(d.Files), map[string]External{}
+	d.Modules = slices.Clone(d.Modules)
+	for i := range d.Modules {
+		d.Modules[i].Files = maps.Clone(d.Modules[i].Files)
+	}
+	for _, c := range d.Code {
+		to, ok := bySource[c.Source]
+		if !ok {
+			continue
+		}
+		d.external[c.key] = to
+		if c.module == "" {
+			delete(d.Files, c.file)
+		}
+		for _, m := range d.Modules {
+			if c.module == m.Name {
+				delete(m.Files, c.file)
+			}
+		}
+	}
+	return d
 }
 
 // Unpack is the opposite of Config.

@@ -1,9 +1,49 @@
 package systemapi
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"time"
 )
+
+// DeployURL makes a URL that takes the code of one file of a service.
+func (c *Client) DeployURL(ctx context.Context, project string) (string, error) {
+	var data struct{ GetTemporaryDeployURL struct{ URL string } }
+	err := c.do(ctx, `mutation ($projectId: String!) {
+  getTemporaryDeployUrl(input: {projectId: $projectId, clientMutationId: "static"}) { url }
+}`, map[string]any{"projectId": project}, &data)
+	return data.GetTemporaryDeployURL.URL, err
+}
+
+// Upload sends an archive to a URL that DeployURL made.
+func (c *Client) Upload(ctx context.Context, url string, archive []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(archive))
+	if err != nil {
+		return fmt.Errorf("the address for uploads, %s: %w", url, err)
+	}
+	request.Header.Set("Content-Type", "application/zip")
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		return &UnreachableError{url, err}
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return &UnreachableError{url, err}
+	}
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	var answer struct{ Error string }
+	if json.Unmarshal(text, &answer) != nil || answer.Error == "" {
+		return fmt.Errorf("the address for uploads, %s, answered HTTP %d", url, response.StatusCode)
+	}
+	return fmt.Errorf("the code was not accepted: %s", answer.Error)
+}
 
 // ResetData deletes all nodes and edges of a service.
 func (c *Client) ResetData(ctx context.Context, project string) error {
