@@ -106,6 +106,24 @@ func TestExports(t *testing.T) {
 	}
 }
 
+// The service may say that its files are ECMAScript modules; the bundle is none.
+func TestServiceOfModules(t *testing.T) {
+	dir := write(t, `
+-- package.json --
+{"type": "module"}
+-- f.js --
+import fs from 'fs'
+import { n } from './n.js'
+export default e => ({ data: e.data.n + n + fs.readdirSync('.').filter(f => f === 'package.json').length })
+-- n.js --
+export const n = 1
+`)
+	got := run(t, build(t, dir, "f.js").Bundles["f.js"], `{"data":{"n":1}}`)
+	if string(got.Value) != `{"data":2}` {
+		t.Errorf("got %s %s", got.Value, got.Error)
+	}
+}
+
 const greetings = `
 -- src/greet.ts --
 import { polite } from './lib/polite'
