@@ -356,10 +356,15 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 	if t.who.Admin || t.who.node != "" {
 		use.Features |= meter.Authentication
 	}
+	functions := &functionhook.Request{
+		Stage: p.functions, Project: c.Project, Schema: schema, RequestID: c.RequestID, Address: c.Address,
+		Auth: func() *functionhook.Auth { return t.auth(c) },
+	}
+	defer func() { use.Functions += int(functions.Calls.Load()) }()
 	result, err := executor.Run(ctx, executor.Request{
 		DB: db, Scope: scope, Release: c.Project.Release, Plan: t.plan, Prepared: prepared, Now: p.config.Clock(), User: t.who.node, Planner: t, Current: current,
 		Hooked:    t.planFor,
-		Functions: &functionhook.Request{Stage: p.functions, Project: c.Project, Schema: schema, RequestID: c.RequestID, Address: c.Address, Auth: func() *functionhook.Auth { return t.auth(c) }},
+		Functions: functions,
 	})
 	if !t.explains || err != nil {
 		return result, nil, err

@@ -25,6 +25,7 @@ import (
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
 	"icehouse/tenancy"
+	"icehouse/tenancy/directory"
 	"icehouse/tenancy/egress"
 	"icehouse/tenancy/functionlog"
 	"icehouse/tenancy/isolation"
@@ -106,6 +107,29 @@ func deployFunctionsWith(t *testing.T, c Context, sdl string, s *scripted, recor
 		config.Reach = dataplane.Addresses{HTTP: "http://127.0.0.1:1", WebSocket: "ws://127.0.0.1:1"}
 		change(config)
 	})
+}
+
+// TestInvocationsExceeded: no function is called for a project that may not.
+func TestInvocationsExceeded(t *testing.T) {
+	s := &scripted{does: map[string]func(string, string) (string, error){"enter": always(`{"data":{"token":"x"}}`)}}
+	p := resolverProjectWith(t, embedded(t), s, func(c *dataplane.Config) {
+		c.Directory = directory.New(exceeding{c.Directory}, directory.Options{TTL: time.Hour})
+		t.Cleanup(c.Directory.Close)
+	}, "")
+	p.answers(t, `mutation { enter(email: "a") { token } }`,
+		`{"enter":null} 5008 [enter] The function 'enter' was not called: the project has used up the function calls of its plan. Upgrade the plan`)
+	if called := s.called(); len(called) > 0 {
+		t.Errorf("called: %q", called)
+	}
+}
+
+// exceeding knows projects that have used up their function calls.
+type exceeding struct{ *directory.Directory }
+
+func (e exceeding) FindProject(ctx context.Context, idOrAlias string) (directory.Entry, error) {
+	entry, err := e.Lookup(ctx, idOrAlias)
+	entry.Exceeded.Invocations = true
+	return entry, err
 }
 
 func (p *Project) answers(t *testing.T, query, want string) {

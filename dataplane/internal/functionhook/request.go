@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"sync/atomic"
 
 	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/compiledschema"
@@ -22,6 +23,14 @@ type Request struct {
 	Address   string // of the client
 	// Auth says who sends the request; nil for nobody. Only resolvers are told (LQ-9).
 	Auth func() *Auth
+	// Calls counts those of the request.
+	Calls atomic.Int32
+}
+
+// do calls a function for the request.
+func (r *Request) do(ctx context.Context, c call) error {
+	r.Calls.Add(1)
+	return r.Stage.do(ctx, c)
 }
 
 func (r *Request) call(f *compiledschema.Function, data []byte) call {

@@ -6,6 +6,7 @@ import (
 
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/internal/fault"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/functionlog"
 	"icehouse/tenancy/token"
@@ -38,6 +39,9 @@ type call struct {
 
 // do calls a function and notes it. Errors are *fault.Fault or the context's.
 func (s *Stage) do(ctx context.Context, c call) error {
+	if c.project.Exceeded.Invocations { // platform §4.9
+		return fault.New(fault.FunctionFailed, "The function '%s' was not called: the project has used up the function calls of its plan. Upgrade the plan", c.function.Name)
+	}
 	scope, err := c.project.Scope()
 	if err != nil {
 		return err

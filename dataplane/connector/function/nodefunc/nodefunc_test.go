@@ -9,8 +9,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -258,6 +262,86 @@ func TestProjectsTakeNoMoreThanTheirPart(t *testing.T) {
 	}
 	end()
 	all.Wait()
+}
+
+// TestCloseLetsCallsEnd, and ends those that don't.
+func TestCloseLetsCallsEnd(t *testing.T) {
+	h := open(t, nodefunc.Options{})
+	h.deploy("f", `module.exports = (event) => { while (event.forever) ; return new Promise((resolve) => setTimeout(() => resolve(1), 500)) }`)
+	var all sync.WaitGroup
+	var loop error
+	all.Go(func() {
+		if got := value[int](h, "f", "{}"); got != 1 {
+			t.Errorf("it returned %d", got)
+		}
+	})
+	all.Go(func() {
+		_, loop = h.Invoke(t.Context(), h.scope, function.Call{Name: "f", Version: "1", Event: []byte(`{"forever":true}`)})
+	})
+	time.Sleep(250 * time.Millisecond)
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+	if known, ok := errors.AsType[*function.Error](loop); !ok || known.Kind != function.Unavailable {
+		t.Errorf("the error is %v", loop)
+	}
+}
+
+// TestEverythingAtOnce: deploys, removals and calls of the same versions do not get in
+// each other's way.
+func TestEverythingAtOnce(t *testing.T) {
+	h := open(t, nodefunc.Options{Processes: 4})
+	module := map[string]string{"src/f.js": `module.exports = (event) => { if (event.n % 7 === 0) setImmediate(() => process.exit(0)); return require('./rest') }`, "src/rest.js": `module.exports = 1`}
+	versions := []function.Version{{Name: "f", Version: "1"}, {Name: "f", Version: "2"}, {Name: "f", Version: "3"}}
+	until := time.Now().Add(3 * time.Second)
+	var all sync.WaitGroup
+	for worker := range 6 {
+		c := code(t, "f", module, map[string]string{"WORKER": fmt.Sprint(worker)})
+		all.Go(func() {
+			for n := worker; time.Now().Before(until); n++ {
+				v := versions[n%3]
+				c.Version = v.Version
+				if err := h.Deploy(t.Context(), h.scope, c); err != nil {
+					t.Error(err)
+				}
+				out, err := h.Invoke(t.Context(), h.scope, function.Call{Name: "f", Version: v.Version, Event: fmt.Appendf(nil, `{"n":%d}`, n)})
+				known, _ := errors.AsType[*function.Error](err)
+				if fine := err == nil && string(out.Value) == "1" || known != nil && known.Kind == function.NotFound; !fine {
+					t.Errorf("%s %v", out.Value, err)
+				}
+				if n%5 == 0 {
+					if err := h.Remove(t.Context(), h.scope, versions[n%3], versions[(n+1)%3]); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := h.Remove(t.Context(), h.scope); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, h.scope.Namespace())); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the project's folder is left: %v", err)
+	}
+}
+
+// TestFetch: what Node keeps beside the heap has place.
+func TestFetch(t *testing.T) {
+	h := open(t, nodefunc.Options{Memory: 64 << 20})
+	h.deploy("f", `
+		const { Worker } = require('worker_threads')
+		module.exports = async (url) => {
+			const workers = [1, 2, 3, 4].map(() => new Promise((resolve, reject) => new Worker('require("worker_threads").parentPort.postMessage(1)', { eval: true }).on('message', resolve).on('error', reject)))
+			await Promise.all(workers)
+			return (await fetch(url)).text()
+		}`)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }))
+	defer server.Close()
+	if got := value[string](h, "f", strconv.Quote(server.URL)); got != "hello" {
+		t.Errorf("it returned %q", got)
+	}
 }
 
 // TestModules: what newer tools make of a module is taken, too.

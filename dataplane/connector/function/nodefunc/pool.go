@@ -111,6 +111,19 @@ func (d *driver) forget(which func(key) bool) []*set {
 	return out
 }
 
+// bundlesInUse are those of a project's processes.
+func (d *driver) bundlesInUse(project string) map[string]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := map[string]bool{}
+	for p := range d.all {
+		if p.set.project == project {
+			out[p.set.Bundle] = true
+		}
+	}
+	return out
+}
+
 // dismiss lets waiters go without a process.
 func (d *driver) dismiss(which func(*waiter) bool) {
 	for e := d.waiting.Front(); e != nil; {

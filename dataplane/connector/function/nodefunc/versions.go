@@ -196,30 +196,9 @@ func notFound() error {
 // remove forgets versions, and waits for the calls of them that are under way before it
 // takes their files. What it does not come to the next one does.
 func (d *driver) remove(ctx context.Context, project string, keep []function.Version) error {
-	done, err := d.turn(ctx, project)
-	if err != nil {
-		return err
-	}
-	defer done()
 	kept := func(k key) bool { return slices.Contains(keep, function.Version{Name: k.name, Version: k.version}) }
-	deployed, err := d.versions(project)
-	if err != nil {
+	if err := d.removeRecords(ctx, project, kept); err != nil {
 		return err
-	}
-	bundles := map[string]bool{}
-	for _, k := range deployed {
-		r, err := d.read(ctx, k)
-		switch {
-		case !kept(k):
-			if err := os.Remove(d.record(k)); err != nil {
-				return err
-			}
-			_ = os.Remove(filepath.Dir(d.record(k))) // unless there are others
-		case err != nil:
-			return err
-		default:
-			bundles[r.Bundle] = true
-		}
 	}
 	for _, s := range d.forget(func(k key) bool { return k.project == project && !kept(k) }) {
 		select {
@@ -228,7 +207,26 @@ func (d *driver) remove(ctx context.Context, project string, keep []function.Ver
 			return ctx.Err()
 		}
 	}
-	return d.sweep(project, bundles)
+	return d.sweep(ctx, project)
+}
+
+func (d *driver) removeRecords(ctx context.Context, project string, kept func(key) bool) error {
+	done, err := d.turn(ctx, project)
+	if err != nil {
+		return err
+	}
+	defer done()
+	deployed, err := d.versions(project)
+	for _, k := range deployed {
+		if kept(k) {
+			continue
+		}
+		if err := os.Remove(d.record(k)); err != nil {
+			return err
+		}
+		_ = os.Remove(filepath.Dir(d.record(k))) // unless there are others
+	}
+	return err
 }
 
 // versions are those that are deployed.
@@ -248,8 +246,25 @@ func quoteGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-// sweep takes the bundles that no version has.
-func (d *driver) sweep(project string, used map[string]bool) error {
+// sweep takes the bundles that neither a version has nor a process.
+func (d *driver) sweep(ctx context.Context, project string) error {
+	done, err := d.turn(ctx, project)
+	if err != nil {
+		return err
+	}
+	defer done()
+	deployed, err := d.versions(project)
+	if err != nil {
+		return err
+	}
+	used := d.bundlesInUse(project)
+	for _, k := range deployed {
+		r, err := d.read(ctx, k)
+		if err != nil {
+			return err
+		}
+		used[r.Bundle] = true
+	}
 	entries, err := os.ReadDir(d.bundle(project, ""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -259,8 +274,8 @@ func (d *driver) sweep(project string, used map[string]bool) error {
 			err = errors.Join(err, os.RemoveAll(d.bundle(project, e.Name())))
 		}
 	}
-	if len(used) == 0 {
-		_ = os.Remove(d.bundle(project, "")) // they are there unless something else is
+	if len(used) == 0 { // the folders go unless something is in them
+		_ = os.Remove(d.bundle(project, ""))
 		_ = os.Remove(filepath.Join(d.Dir, project, "functions"))
 		_ = os.Remove(filepath.Join(d.Dir, project))
 	}
