@@ -40,6 +40,7 @@ var beyond = map[string]string{
 	"TrustedUpdateProjectInput.invocationLimitExceeded: Boolean": "likewise",
 	"Project.requestLimitExceeded: Boolean!":                     "and what a project's members see of them",
 	"Project.databaseLimitExceeded: Boolean!":                    "likewise",
+	"Project.webhookSecret: String!":                             "signs what webhooks are sent",
 	"Project.invocationLimitExceeded: Boolean!":                  "likewise",
 	"CustomerSourceType.HOMEPAGE":                                "stored values have it (LQ-28)",
 	"scalar DateTime":                                            "the contract names its form, not its declaration (platform §0.3)",

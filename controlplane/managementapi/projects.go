@@ -9,6 +9,7 @@ import (
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/datamodel"
+	"icehouse/tenancy/token"
 )
 
 // databaseNode is the place of a project's nodes. Each project has one of its own.
@@ -45,8 +46,14 @@ func (r resolvers) projects() {
 		"projectDefinition":                asked(definitionText(func(d *definition.Definition) string { return d.Shown().Source.Content })),
 		"projectDefinitionWithFileContent": asked(definitionText(func(d *definition.Definition) string { return d.Shown().Render() })),
 		"isGlobalEnumsEnabled":             value(func(*projectNode) any { return true }), // enums are types of their own
-		"webhookUrl":                       value(func(*projectNode) any { return nil }),
-		"availableUserRoles":               value(func(*projectNode) any { return []string{} }), // there are no roles
+		"webhookSecret": asked(func(ctx context.Context, p *projectNode, _ input) (any, error) {
+			if _, err := signedIn(ctx, token.Data); err != nil {
+				return nil, err
+			}
+			return p.api.Accounts.Tokens.WebhookSecret(p.ID)
+		}),
+		"webhookUrl":         value(func(*projectNode) any { return nil }),
+		"availableUserRoles": value(func(*projectNode) any { return []string{} }), // there are no roles
 		"fields": listed(func(ctx context.Context, p *projectNode) ([]fieldNode, error) {
 			snap, err := p.served(ctx)
 			if err != nil {

@@ -11,7 +11,8 @@ import (
 )
 
 type infoCommand struct {
-	Target string `short:"t" help:"The target to show."`
+	Target        string `short:"t" help:"The target to show."`
+	WebhookSecret bool   `help:"Print only the secret that signs what its webhooks are sent."`
 	output
 }
 
@@ -19,6 +20,16 @@ func (c *infoCommand) Run(s *session) error {
 	conn, target, project, err := s.service(c.Target)
 	if err != nil {
 		return err
+	}
+	if c.WebhookSecret {
+		var secret string
+		if err := conn.try(func(ctx context.Context) error {
+			secret, err = conn.WebhookSecret(ctx, project.ID)
+			return err
+		}); err != nil {
+			return err
+		}
+		return c.show(s, map[string]string{"webhookSecret": secret}, func() { s.printf("%s\n", secret) })
 	}
 	return c.show(s, map[string]any{
 		"project": described(project), "cluster": target.Cluster, "target": target.Name, "region": project.Region,

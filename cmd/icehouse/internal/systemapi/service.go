@@ -19,6 +19,17 @@ func (c *Client) DeployURL(ctx context.Context, project string) (string, error) 
 	return data.GetTemporaryDeployURL.URL, err
 }
 
+// WebhookSecret is what signs what a service's webhooks are sent.
+func (c *Client) WebhookSecret(ctx context.Context, project string) (string, error) {
+	var data struct {
+		Viewer struct {
+			Project struct{ WebhookSecret string }
+		}
+	}
+	err := c.do(ctx, `query ($projectId: ID!) { viewer { project(id: $projectId) { webhookSecret } } }`, map[string]any{"projectId": project}, &data)
+	return data.Viewer.Project.WebhookSecret, err
+}
+
 // Upload sends an archive to a URL that DeployURL made.
 func (c *Client) Upload(ctx context.Context, url string, archive []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(archive))
