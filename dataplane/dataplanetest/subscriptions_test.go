@@ -3,6 +3,7 @@ package dataplanetest
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/compiledschema"
+	"icehouse/dataplane/connector/queue"
 	"icehouse/dataplane/connector/queue/memqueue"
 	"icehouse/dataplane/internal/subscription"
 	"icehouse/dataplane/outbox"
@@ -203,11 +205,23 @@ func sortedKeys[T any](m map[string]T) []string {
 // listen serves a project's subscriptions, with a relay.
 func listen(t *testing.T, c Context, project *Project) subscription.Service {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(project.Log, nil))
-	messages, err := memqueue.Open(log)
+	messages, err := memqueue.Open(slog.New(slog.NewTextHandler(project.Log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := messages.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	relay(t, c, project.Log, messages)
+	return listenOn(t, project, messages)
+}
+
+// relay relays the events of a database until the test ends.
+func relay(t *testing.T, c Context, to io.Writer, messages *queue.Queue) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(to, nil))
 	announcer := outbox.NewAnnouncer(messages, log)
 	if err := c.DB.OnEvents(func() { announcer.Committed(tenancy.DefaultPlacement) }); err != nil {
 		t.Fatal(err)
@@ -222,15 +236,17 @@ func listen(t *testing.T, c Context, project *Project) subscription.Service {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); worker.Run(ctx) }()
-	subscriptions := project.Plane.Subscribe(messages)
 	t.Cleanup(func() {
-		subscriptions.Close()
 		cancel()
 		<-ended
 		announcer.Close()
-		if err := messages.Close(); err != nil {
-			t.Error(err)
-		}
 	})
+}
+
+// listenOn serves a project's subscriptions with what a queue brings.
+func listenOn(t *testing.T, project *Project, messages *queue.Queue) subscription.Service {
+	t.Helper()
+	subscriptions := project.Plane.Subscribe(messages)
+	t.Cleanup(subscriptions.Close)
 	return subscriptions.Service()
 }
