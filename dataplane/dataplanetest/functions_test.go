@@ -426,7 +426,8 @@ func TestResolvers(t *testing.T) {
 
 const customerSDL = `type Customer @model { id: ID! @isUnique email: String! @isUnique name: String age: Int tags: [String!] level: Level @defaultValue(value: LOW) meta: Json
   orders: [Order!]! @relation(name: "Orders") }
-type Order @model { id: ID! @isUnique text: String! customer: Customer @relation(name: "Orders") }
+type Order @model { id: ID! @isUnique text: String! customer: Customer @relation(name: "Orders") tags: [Tag!]! @relation(name: "Tags") }
+type Tag @model { id: ID! @isUnique orders: [Order!]! @relation(name: "Tags") }
 enum Level { LOW HIGH }`
 
 func hook(name string, kind compiledschema.FunctionKind, t string, verb compiledschema.Verb) compiledschema.Function {
@@ -501,6 +502,12 @@ func TestHooksBefore(t *testing.T) {
 		p.answersTo(t, Request{Query: `mutation($e: String!) { createCustomer(email: $e) { email } }`, Variables: []byte(`{"e":"` + strings.Repeat("x", 262145) + `"}`)}, `{"createCustomer":null} 3007 [createCustomer] Value for field email is too long.`)
 		p.answers(t, `mutation { updateCustomer(id: "cjnobodyhasthisidever0000", name: "x") { email } }`,
 			`{"updateCustomer":null} 3002 [updateCustomer] 'Customer' has no item with id 'cjnobodyhasthisidever0000'`)
+		p.answers(t, `mutation { createCustomer(email: "z", ordersIds: ["cjnobodyhasthisidever0000"]) { email } }`,
+			`{"createCustomer":null} 3011 [createCustomer] A node that should be connected does not exist. Id if available: cjnobodyhasthisidever0000`)
+		p.answers(t, `mutation { createOrder(text: "z", customerId: "cjnobodyhasthisidever0000") { text } }`,
+			`{"createOrder":null} 3011 [createOrder] A node that should be connected does not exist. Id if available: cjnobodyhasthisidever0000`)
+		p.answers(t, `mutation { createOrder(text: "z", tagsIds: ["cjnobodyhasthisidever0000"]) { text } }`,
+			`{"createOrder":null} 3011 [createOrder] A node that should be connected does not exist. Id if available: cjnobodyhasthisidever0000`)
 		if called := s.called(); len(called) > 0 {
 			t.Errorf("called: %q", called)
 		}

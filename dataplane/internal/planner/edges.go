@@ -117,6 +117,8 @@ func (w *writer) createPointing(r *row, of Source, e edge) {
 func (w *writer) requireUnlessKey(t *datamodel.Type, ids Source) {
 	if !w.target.Dialect.Features().NamesForeignKeys {
 		w.require(t, ids, connectMissing)
+	} else {
+		w.keyed = append(w.keyed, connected{t, ids})
 	}
 }
 

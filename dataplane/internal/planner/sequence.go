@@ -20,6 +20,8 @@ type writer struct {
 	held []held
 	permits
 	scalars *Step // reads what the function after the write is told
+	// keyed are nodes that the engine finds missing when it writes a key.
+	keyed []connected
 }
 
 // steps are those of a sequence by what they are for.
@@ -66,9 +68,9 @@ func (w *writer) ahead() int {
 // ordered puts the steps in the order in which they run (data-api §6.7): rows are
 // held before anything is looked at, and who may not write a node is told so
 // whatever else is wrong. The permission of an edge comes behind the checks of nodes
-// and of required relations, and before the first write.
+// and of required relations, and before the first write. So do functions, which run behind all that looks.
 func (w *writer) ordered() []*Step {
-	if len(w.edgesNamed) == 0 {
+	if len(w.edgesNamed) == 0 && len(w.out.Hooks) == 0 {
 		return slices.Concat(w.holdSteps(), w.nodes, w.exist, w.body)
 	}
 	exist := w.exist
@@ -82,6 +84,11 @@ func (w *writer) ordered() []*Step {
 	}
 	if w.target.Dialect.Features().NamesForeignKeys { // else they are looked for anyway
 		for _, c := range w.connected {
+			exist = append(exist, w.requireStep(c.t, c.ids, connectMissing))
+		}
+	}
+	if len(w.out.Hooks) > 0 {
+		for _, c := range w.keyed {
 			exist = append(exist, w.requireStep(c.t, c.ids, connectMissing))
 		}
 	}
