@@ -289,6 +289,7 @@ func stable(t *testing.T, v any, ids map[string]string) string {
 	}
 	out = regexp.MustCompile(`(\n\s+0,?){180}`).ReplaceAllString(out, " 180 times 0")
 	out = regexp.MustCompile(`eyJ[^"]+`).ReplaceAllString(out, "<token>")
+	out = regexp.MustCompile(`whsec_[^"]+`).ReplaceAllString(out, "<secret>")
 	return anyDay.ReplaceAllString(anyID.ReplaceAllString(out, "<id>"), "<time>") + "\n"
 }
 
