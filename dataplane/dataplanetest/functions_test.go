@@ -374,9 +374,10 @@ func TestResolvers(t *testing.T) {
 	each(t, func(t *testing.T, c Context) {
 		var event string
 		s := &scripted{does: map[string]func(string, string) (string, error){
-			"sum":   func(_, e string) (string, error) { event = e; return `{"data":{"total":3}}`, nil },
-			"rows":  always(`{"data":[]}`),
-			"enter": always(`{"data":{"token":"x"}}`),
+			"sum":  func(_, e string) (string, error) { event = e; return `{"data":{"total":3}}`, nil },
+			"rows": always(`{"data":[]}`),
+			// What it was told, it says again.
+			"enter": func(_, e string) (string, error) { return `{"data":{"token":"x"},"seen":` + e + `}`, nil },
 		}}
 		p := resolverProject(t, c, s)
 		p.answers(t, `query { allPosts { title } a: sum(values: 1) { total } rows { id } _allPostsMeta { count } b: sum(values: [], name: null) { total } }`,
@@ -416,6 +417,7 @@ func TestResolvers(t *testing.T) {
 			t.Error("auth of a node that is gone: ", event)
 		}
 		p.answersTo(t, Request{Query: `mutation { enter(email: "a") { token } }`, Token: r.Token, As: "User"}, `{"enter":{"token":"x"}}`)
+		p.answersTo(t, Request{Query: `mutation { enter(email: "a") { token } }`, Token: AdminToken}, `{"enter":{"token":"x"}}`)
 		for _, e := range s.log {
 			if !json.Valid(e.Message) || !e.Success || e.Function == "" || strings.Contains(string(e.Message), AdminToken) || strings.Contains(string(e.Message), "eyJ") {
 				t.Errorf("a log entry: %+v %s", e, e.Message)

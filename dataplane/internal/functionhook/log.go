@@ -25,6 +25,7 @@ type entry struct {
 	event   []byte
 	success bool
 	message map[string]any
+	tokens  []string // that the function was told, and may have said
 }
 
 // logLine is one thing that was said, as an object with one key.
@@ -100,8 +101,14 @@ func (e *entry) entry() functionlog.Entry {
 		out.Reset()
 		out.WriteString(`{"error":"The entry could not be written."}`)
 	}
+	text := bytes.TrimSpace(out.Bytes())
+	for _, token := range e.tokens {
+		if quoted, err := json.Marshal(token); err == nil && token != "" {
+			text = bytes.ReplaceAll(text, quoted[1:len(quoted)-1], []byte(hidden))
+		}
+	}
 	return functionlog.Entry{
 		ID: tenancy.NewID(), Project: e.project.Project, Function: e.function.ID, RequestID: e.requestID,
-		Success: e.success, Duration: e.took, At: e.began, Message: bytes.TrimSpace(out.Bytes()),
+		Success: e.success, Duration: e.took, At: e.began, Message: text,
 	}
 }

@@ -65,7 +65,10 @@ func (s *Stage) do(ctx context.Context, c call) error {
 	if c.delivery != nil {
 		invoke.ID = c.delivery.ID
 	}
-	e := entry{call: c, began: s.Clock(), event: logged}
+	e := entry{call: c, began: s.Clock(), event: logged, tokens: []string{pat}}
+	if c.auth != nil {
+		e.tokens = append(e.tokens, c.auth.Token)
+	}
 	out, err := s.Functions.Invoke(ctx, scope, invoke)
 	e.took = s.Clock().Sub(e.began)
 	switch {
