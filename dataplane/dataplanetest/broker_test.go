@@ -2,10 +2,7 @@ package dataplanetest
 
 import (
 	"log/slog"
-	"net"
 	"net/url"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,73 +10,6 @@ import (
 	"icehouse/dataplane/connector/queue/rabbitqueue"
 	"icehouse/deploy/testbed"
 )
-
-// bytesBack passes connections on, and counts the bytes that come back.
-type bytesBack struct {
-	listener net.Listener
-	to       string
-	back     atomic.Int64
-	busy     sync.WaitGroup
-	mu       sync.Mutex
-	open     []net.Conn
-}
-
-func countedWay(t *testing.T, to string) *bytesBack {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &bytesBack{listener: l, to: to}
-	c.busy.Go(c.accept)
-	t.Cleanup(func() {
-		_ = l.Close()
-		c.mu.Lock()
-		for _, conn := range c.open {
-			_ = conn.Close()
-		}
-		c.mu.Unlock()
-		c.busy.Wait()
-	})
-	return c
-}
-
-func (c *bytesBack) accept() {
-	for {
-		client, err := c.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", c.to)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		c.mu.Lock()
-		c.open = append(c.open, client, server)
-		c.mu.Unlock()
-		pass := func(to, from net.Conn, count *atomic.Int64) {
-			buffer := make([]byte, 4096)
-			for {
-				n, err := from.Read(buffer)
-				if count != nil {
-					count.Add(int64(n))
-				}
-				if n > 0 {
-					if _, err := to.Write(buffer[:n]); err != nil {
-						break
-					}
-				}
-				if err != nil {
-					break
-				}
-			}
-			_ = to.Close()
-		}
-		c.busy.Go(func() { pass(server, client, nil) })
-		c.busy.Go(func() { pass(client, server, &c.back) })
-	}
-}
 
 // TestOnlyWhoSubscribesIsSentEvents counts what a broker sends to a node that has no
 // subscribers of a project: nothing of that project's events, be there others or not.
@@ -89,9 +19,9 @@ func TestOnlyWhoSubscribesIsSentEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	way := countedWay(t, at.Host)
+	way := testbed.NewLine(t, at.Host)
 	through := *at
-	through.Host = way.listener.Addr().String()
+	through.Host = way.Addr().String()
 	open := func(address string) *queue.Queue {
 		q, err := rabbitqueue.Open(rabbitqueue.Config{URL: address, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
@@ -120,11 +50,11 @@ func TestOnlyWhoSubscribesIsSentEvents(t *testing.T) {
 	subscribed, sub := first.subscribe(t, nodeOfFirst, "")
 	defer sub.Stop()
 	sent := func() int64 {
-		before := way.back.Load()
+		before := way.Back.Load()
 		write(first)
 		subscribed.take(events)
 		time.Sleep(200 * time.Millisecond) // what would come has come
-		return way.back.Load() - before
+		return way.Back.Load() - before
 	}
 	const beats = 64 // bytes of the connection's own
 	if n := sent(); n > beats {

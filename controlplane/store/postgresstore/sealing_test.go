@@ -29,24 +29,9 @@ func (db tables) Clear(t *testing.T, table string) {
 	db.change(t, "DELETE FROM "+table)
 }
 
-func (db tables) Columns(t *testing.T, table, column string) (out [][]byte) {
+func (db tables) Columns(t *testing.T, table, column string) [][]byte {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "SELECT "+column+" FROM "+table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var value []byte
-		if err := rows.Scan(&value); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, value)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return storetest.Column(t, db.DB, table, column)
 }
 
 func TestSealing(t *testing.T) {

@@ -42,26 +42,11 @@ func (f file) Clear(t *testing.T, table string) {
 	f.change(t, "DELETE FROM "+table)
 }
 
-func (f file) Columns(t *testing.T, table, column string) (out [][]byte) {
+func (f file) Columns(t *testing.T, table, column string) [][]byte {
 	t.Helper()
 	db := f.open(t)
 	defer db.Close()
-	rows, err := db.QueryContext(t.Context(), "SELECT "+column+" FROM "+table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var value []byte
-		if err := rows.Scan(&value); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, value)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return storetest.Column(t, db, table, column)
 }
 
 // TestSealing also looks for what was there before it was sealed: nothing of that may

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"testing"
 	"time"
 
@@ -168,4 +169,25 @@ func Sealing(t *testing.T, open func(t *testing.T, keys store.OpenKeys) (store.S
 	whole(old, true)
 	sealed(true)
 	opens(old)
+}
+
+// Column reads what a table has in a column.
+func Column(t *testing.T, db *sql.DB, table, column string) (out [][]byte) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT "+column+" FROM "+table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var value []byte
+		if err := rows.Scan(&value); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, value)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
