@@ -70,7 +70,7 @@ func (c *checker) hook(f Function, taken map[string]string) {
 		c.problems.add(problem.CodeHookOperation, "The operation %s of the %s function '%s' is invalid; it is a type with create, update or delete, as in Post.create", quote(f.Operation), f.Kind, f.Name)
 		return
 	}
-	t := c.typ(target)
+	t, _ := f.Hook(c.model)
 	if t == nil {
 		c.problems.add(0, "Error in the %s function '%s': there is no model named %s", f.Kind, f.Name, quote(target))
 		return
@@ -106,19 +106,6 @@ func (c *checker) subscription(text string) string {
 	return ""
 }
 
-// typ looks a type up without regard to case.
-func (c *checker) typ(name string) *datamodel.Type {
-	if t := c.model.Type(name); t != nil {
-		return t
-	}
-	for _, t := range c.model.Types {
-		if strings.EqualFold(t.Name, name) {
-			return t
-		}
-	}
-	return nil
-}
-
 func (c *checker) relation(name string) *datamodel.Relation {
 	for _, r := range c.model.Relations {
 		if strings.EqualFold(r.Name, name) {
@@ -133,7 +120,7 @@ func (c *checker) permission(p Permission) {
 		return
 	}
 	target, verb := p.Split()
-	t, r := c.typ(target), c.relation(target)
+	t, r := typeNamed(c.model, target), c.relation(target)
 	switch verb {
 	case "connect", "disconnect":
 		if r == nil && t != nil {

@@ -2,6 +2,9 @@ package definition
 
 import (
 	"reflect"
+	"strings"
+
+	"icehouse/dataplane/datamodel"
 )
 
 // Kind is a kind of function (platform §2.1).
@@ -50,6 +53,26 @@ type Webhook struct {
 
 // Runs says that the function is of a kind that is more than accepted (LQ-1).
 func (f *Function) Runs() bool { return f.Kind != HTTPRequest && f.Kind != HTTPResponse }
+
+// Hook is what a hook hangs on: a type of the model, whatever its case, and the verb. The
+// type is nil when there is none, which a deploy lets not through.
+func (f *Function) Hook(m *datamodel.DataModel) (t *datamodel.Type, verb string) {
+	name, verb, _ := strings.Cut(f.Operation, ".")
+	return typeNamed(m, name), verb
+}
+
+// typeNamed looks a type up without regard to case.
+func typeNamed(m *datamodel.DataModel, name string) *datamodel.Type {
+	if t := m.Type(name); t != nil {
+		return t
+	}
+	for _, t := range m.Types {
+		if strings.EqualFold(t.Name, name) {
+			return t
+		}
+	}
+	return nil
+}
 
 // Function finds a function by its name, or is nil.
 func (d *Definition) Function(name string) *Function {

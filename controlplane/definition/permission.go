@@ -78,7 +78,7 @@ func (d *Definition) AllRules(m *datamodel.DataModel) []Rule {
 			continue
 		}
 		target, verb := p.Split()
-		t, r := c.typ(target), c.relation(target)
+		t, r := typeNamed(c.model, target), c.relation(target)
 		switch {
 		case t != nil && verb == "*":
 			for _, v := range TypeVerbs {

@@ -26,6 +26,7 @@ import (
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/deployment/schemadiff"
 	"icehouse/controlplane/elements"
+	"icehouse/controlplane/functiondeploy"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/connector/database"
@@ -46,7 +47,7 @@ type Deployer struct {
 	// false when it is not there (LQ-20).
 	Bundle func(ctx context.Context, project tenancy.ProjectID, url string) (hash string, ok bool, err error)
 	// Functions make callable what Code reads of a function.
-	Functions Functions
+	Functions functiondeploy.Runtime
 	Code      func(tenancy.ProjectID, definition.Function) function.Code
 	Logger    *slog.Logger
 	Now       func() time.Time

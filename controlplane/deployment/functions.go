@@ -3,7 +3,6 @@ package deployment
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,12 +13,8 @@ import (
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/function"
-	"icehouse/dataplane/datamodel"
 	"icehouse/tenancy"
 )
-
-// Functions make the code of functions callable: *function.Functions.
-type Functions = functiondeploy.Runtime
 
 // together is how many functions are made callable at a time (platform §10).
 const together = 10
@@ -40,22 +35,12 @@ func functions(project tenancy.ProjectID, next migrationplan.State) (out []compi
 		if f.Webhook != nil {
 			one.Webhook = &compiledschema.Webhook{URL: f.Webhook.URL, Headers: f.Webhook.Headers}
 		}
-		if target, verb, isHook := strings.Cut(f.Operation, "."); isHook {
-			one.Type, one.Verb = typeNamed(next.Model, target), compiledschema.Verb(strings.ToLower(verb))
+		if t, verb := f.Hook(next.Model); t != nil {
+			one.Type, one.Verb = t.Name, compiledschema.Verb(verb)
 		}
 		out = append(out, one)
 	}
 	return out
-}
-
-// typeNamed is the name of a type as the model has it.
-func typeNamed(m *datamodel.DataModel, name string) string {
-	for _, t := range m.Types {
-		if strings.EqualFold(t.Name, name) {
-			return t.Name
-		}
-	}
-	return name // a deploy lets no such hook through
 }
 
 // deployCode makes the functions of a definition callable, beside those that serve.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"icehouse/controlplane/definition"
-	"icehouse/dataplane/datamodel"
 )
 
 // functionNode is a deployed function.
@@ -43,17 +42,6 @@ func (f functionNode) binding() any {
 		}
 	}
 	return nil
-}
-
-// target is the type that a hook hangs on, and its operation.
-func (f functionNode) target() (*datamodel.Type, string) {
-	name, verb, _ := strings.Cut(f.Operation, ".")
-	for _, t := range f.snap.Model.Types {
-		if strings.EqualFold(t.Name, name) {
-			return t, strings.ToUpper(verb)
-		}
-	}
-	return nil, "" // a deploy lets no such hook through
 }
 
 // kind is WEBHOOK or AUTH0, the word for code that the platform runs.
@@ -106,13 +94,13 @@ func (r resolvers) functions() {
 	}
 	kind("RequestPipelineMutationFunction", fields{
 		"model": value(func(f functionNode) any {
-			t, _ := f.target()
+			t, _ := f.Hook(f.snap.Model)
 			return f.model(t)
 		}),
 		"binding": value(functionNode.binding),
 		"operation": value(func(f functionNode) any {
-			_, verb := f.target()
-			return verb
+			_, verb := f.Hook(f.snap.Model)
+			return strings.ToUpper(verb)
 		}),
 	})
 	kind("ServerSideSubscriptionFunction", fields{"query": value(func(f functionNode) any { return f.Query })})

@@ -184,7 +184,7 @@ func (s *Schema) filterType(self string, k FilterKey) coercion.Ref {
 	case FilterAnd, FilterOr:
 		return coercion.Ref{Name: self, Wrap: coercion.ListOf}
 	case FilterScalar:
-		ref := coercion.Ref{Name: valueName(k.Field)}
+		ref := coercion.Ref{Name: ValueName(k.Field)}
 		if filterOps[k.Op].list {
 			ref.Wrap = coercion.ListOf
 		}

@@ -1,10 +1,6 @@
 package compiledschema
 
-import (
-	"strings"
-
-	"icehouse/dataplane/datamodel"
-)
+import "icehouse/dataplane/datamodel"
 
 // FunctionKind says when a function runs (platform §2.1).
 type FunctionKind string
@@ -14,7 +10,6 @@ const (
 	OperationBefore FunctionKind = "operationBefore"
 	PreWrite        FunctionKind = "operationPreWrite"
 	OperationAfter  FunctionKind = "operationAfter"
-	EventHandler    FunctionKind = "subscription"
 	ResolverKind    FunctionKind = "resolver"
 )
 
@@ -43,7 +38,7 @@ type Webhook struct {
 // does.
 func (s *Schema) Hook(t *datamodel.Type, verb Verb, step FunctionKind) *Function {
 	for i := range s.functions {
-		if f := &s.functions[i]; f.Kind == step && f.Verb == verb && strings.EqualFold(f.Type, t.Name) {
+		if f := &s.functions[i]; f.Kind == step && f.Verb == verb && f.Type == t.Name {
 			return f
 		}
 	}
@@ -58,16 +53,6 @@ func (s *Schema) Function(name string) *Function {
 		}
 	}
 	return nil
-}
-
-// EventHandlers are the functions that are told of events.
-func (s *Schema) EventHandlers() (out []*Function) {
-	for i := range s.functions {
-		if s.functions[i].Kind == EventHandler {
-			out = append(out, &s.functions[i])
-		}
-	}
-	return out
 }
 
 // IsResolved says that a root field of some operation is a resolver function's.

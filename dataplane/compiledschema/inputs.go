@@ -139,7 +139,7 @@ func (s *Schema) ownInputs(in inputs) iter.Seq[input] {
 			}
 		case inputsUnique:
 			for f := range in.model.unique() {
-				if !yield(input{name: f.Name, typ: coercion.Ref{Name: valueName(f)}}) {
+				if !yield(input{name: f.Name, typ: coercion.Ref{Name: ValueName(f)}}) {
 					return
 				}
 			}
@@ -381,7 +381,7 @@ func (s *Schema) keyInput(in inputs, key InputKey, name string) input {
 	case InputCreateMany:
 		one.typ = coercion.Ref{Name: nestedName(f), Wrap: coercion.ListOf}
 	default:
-		one.typ = coercion.Ref{Name: valueName(f), Wrap: wrapOf(f)}
+		one.typ = coercion.Ref{Name: ValueName(f), Wrap: wrapOf(f)}
 		if in.form == inputsUpdate || f.Default != nil { // may be left out
 			one.typ.Wrap = coercion.Nullable
 			if f.List {

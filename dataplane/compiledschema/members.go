@@ -110,12 +110,12 @@ func (s *Schema) memberField(member Member) field {
 			args: listInputs(s.modelOf(f.Target())),
 		}
 	default:
-		return field{name: f.Name, typ: coercion.Ref{Name: valueName(f), Wrap: wrapOf(f)}}
+		return field{name: f.Name, typ: coercion.Ref{Name: ValueName(f), Wrap: wrapOf(f)}}
 	}
 }
 
-// valueName is the type name of a scalar or enum field's values.
-func valueName(f *datamodel.Field) string {
+// ValueName is the type name of a scalar or enum field's values.
+func ValueName(f *datamodel.Field) string {
 	if f.Enum != nil {
 		return f.Enum.Name
 	}

@@ -156,9 +156,9 @@ func (s *Schema) PermissionVariable(target string, verb Verb, name string) (Perm
 	isScalar := f != nil && !f.IsRelation() && !f.List
 	switch {
 	case prefix == "node" && verb != Create && isScalar:
-		return PermissionVariable{Kind: PermissionNode, Field: f, Type: valueName(f)}, true
+		return PermissionVariable{Kind: PermissionNode, Field: f, Type: ValueName(f)}, true
 	case prefix == "input" && (verb == Create || verb == Update) && isScalar:
-		return PermissionVariable{Kind: PermissionInput, Field: f, Type: valueName(f)}, true
+		return PermissionVariable{Kind: PermissionInput, Field: f, Type: ValueName(f)}, true
 	case prefix == "input" && (verb == Create || verb == Update):
 		of, ok := strings.CutSuffix(rest, idSuffix)
 		if f = m.Field(of); !ok || f == nil || !f.IsRelation() || f.List {

@@ -293,11 +293,6 @@ func (r *run) write(w *planner.Write) ([]byte, []response.Error, error) {
 	if errors.Is(err, errNotThere) {
 		return nil, nil, err
 	}
-	return r.failed(w, err)
-}
-
-// failed is the answer of a root field that failed.
-func (r *run) failed(w *planner.Write, err error) ([]byte, []response.Error, error) {
 	return []byte("null"), []response.Error{{Fault: fault.Of(err), Path: []any{w.Node.Key}, Field: w.Node.Field}}, nil
 }
 

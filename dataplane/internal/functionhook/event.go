@@ -3,6 +3,7 @@ package functionhook
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"icehouse/tenancy"
 )
@@ -16,19 +17,11 @@ type Auth struct {
 
 // eventContext is the context of an event, in the order of the contract.
 type eventContext struct {
-	Request     eventRequest    `json:"request"`
-	Graphcool   eventProject    `json:"graphcool"`
-	Environment struct{}        `json:"environment"`
-	Auth        *Auth           `json:"auth"`
-	Cache       struct{}        `json:"sessionCache"`
-	Delivery    *deliveryHeader `json:"delivery,omitempty"`
-}
-
-// deliveryHeader tells one delivery of an event from another (of the same one: a
-// repetition).
-type deliveryHeader struct {
-	ID      string `json:"id"`
-	Attempt int    `json:"attempt"`
+	Request     eventRequest `json:"request"`
+	Graphcool   eventProject `json:"graphcool"`
+	Environment struct{}     `json:"environment"`
+	Auth        *Auth        `json:"auth"`
+	Cache       struct{}     `json:"sessionCache"`
 }
 
 type eventRequest struct {
@@ -71,18 +64,8 @@ const hidden = "[hidden]"
 // tokens.
 func (c eventContext) encode(data []byte) (event, logged []byte, err error) {
 	write := func(c eventContext) ([]byte, error) {
-		var out bytes.Buffer
-		out.WriteString(`{"data":`)
-		out.Write(data)
-		out.WriteString(`,"context":`)
-		e := json.NewEncoder(&out)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(c); err != nil {
-			return nil, err
-		}
-		out.Truncate(out.Len() - 1)
-		out.WriteByte('}')
-		return out.Bytes(), nil
+		about, err := encoded(c)
+		return slices.Concat([]byte(`{"data":`), data, []byte(`,"context":`), about, []byte("}")), err
 	}
 	if event, err = write(c); err != nil {
 		return nil, nil, err
@@ -93,4 +76,13 @@ func (c eventContext) encode(data []byte) (event, logged []byte, err error) {
 	}
 	logged, err = write(c)
 	return event, logged, err
+}
+
+// encoded writes JSON without the escapes that HTML pages need.
+func encoded(v any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }

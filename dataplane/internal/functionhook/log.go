@@ -94,14 +94,10 @@ func cut(text []byte) string {
 }
 
 func (e *entry) entry() functionlog.Entry {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if encoder.Encode(e.message) != nil { // what was returned was looked at: it is JSON
-		out.Reset()
-		out.WriteString(`{"error":"The entry could not be written."}`)
+	text, err := encoded(e.message)
+	if err != nil { // what was returned was looked at: it is JSON
+		text = []byte(`{"error":"The entry could not be written."}`)
 	}
-	text := bytes.TrimSpace(out.Bytes())
 	for _, token := range e.tokens {
 		if quoted, err := json.Marshal(token); err == nil && token != "" {
 			text = bytes.ReplaceAll(text, quoted[1:len(quoted)-1], []byte(hidden))

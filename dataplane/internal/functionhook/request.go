@@ -96,7 +96,7 @@ func (r *Request) Before(ctx context.Context, h *planner.Hook, data []byte) (val
 func complete(t *datamodel.Type, values map[string]coercion.Value) error {
 	for _, f := range t.Fields {
 		if v, ok := values[f.Name]; !f.IsRelation() && !f.IsSystem() && f.Required && v == nil && (ok || f.Default == nil) {
-			return fault.New(fault.RequiredNull, "You are trying to set a required field to null. Fieldname if known: %s", f.Name)
+			return planner.RequiredNull(f)
 		}
 	}
 	return nil

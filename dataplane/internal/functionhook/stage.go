@@ -32,7 +32,6 @@ type call struct {
 	address   string // of the client; "" for hooks and events
 	auth      *Auth
 	data      []byte // JSON
-	delivery  *deliveryHeader
 	// accept looks at what was returned. What it refuses is a failure.
 	accept func(returned) error
 }
@@ -61,9 +60,6 @@ func (s *Stage) do(ctx context.Context, c call) error {
 			return err
 		}
 		invoke.Webhook = &function.Webhook{URL: hook.URL, Headers: hook.Headers, Secret: secret}
-	}
-	if c.delivery != nil {
-		invoke.ID = c.delivery.ID
 	}
 	e := entry{call: c, began: s.Clock(), event: logged, tokens: []string{pat}}
 	if c.auth != nil {
@@ -96,7 +92,7 @@ func (s *Stage) context(c call, pat string) eventContext {
 		Graphcool: eventProject{
 			ProjectID: c.project.Project, ServiceID: c.project.Project, PAT: pat, RootToken: pat, Endpoints: s.Addresses.of(c.project.Project),
 		},
-		Auth: c.auth, Delivery: c.delivery,
+		Auth: c.auth,
 	}
 	if c.project.Alias != "" {
 		out.Graphcool.Alias = &c.project.Alias

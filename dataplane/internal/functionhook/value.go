@@ -15,10 +15,7 @@ import (
 
 // refOf is the type of a scalar field; null is for other stages to refuse.
 func refOf(f *datamodel.Field) coercion.Ref {
-	ref := coercion.Ref{Name: f.Scalar.String()}
-	if f.Enum != nil {
-		ref.Name = f.Enum.Name
-	}
+	ref := coercion.Ref{Name: compiledschema.ValueName(f)}
 	if f.List {
 		ref.Wrap = coercion.NullableItemsOf
 	}
@@ -121,8 +118,8 @@ func appendShaped(out []byte, schema *compiledschema.Schema, n *planner.Node, da
 		out = append(append(append(out, '"'), child.Key...), `":`...)
 		var v coercion.Value
 		var err error
-		if child.Value.Name == "" { // __typename
-			v = child.Value.Default.Raw
+		if child.Value == nil { // __typename
+			v = n.Call.Type
 		} else if value, ok := fields[child.Value.Name]; ok {
 			if v, err = coerce(schema, child.Value.Name, child.Value.Type.Nullable(), value); err != nil {
 				return nil, err

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vektah/gqlparser/v2/ast"
-
 	"icehouse/dataplane/coercion"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/datamodel"
@@ -18,6 +16,7 @@ import (
 // Call is one of a resolver function (platform §2.9).
 type Call struct {
 	Resolver *compiledschema.Resolver
+	Type     string // the payload type's name in this API
 	Data     Data
 }
 
@@ -188,19 +187,15 @@ func (p *planning) call(root compiledschema.Root, c collected, node *Node) {
 			d.fields = append(d.fields, namedData{arg.Name, value(in, datamodel.ScalarNamed(arg.Type.Name))})
 		}
 	}
-	node.Call = &Call{Resolver: root.Resolver, Data: d.sorted()}
+	node.Call = &Call{Resolver: root.Resolver, Type: p.doc.Schema.PayloadName(root.Resolver), Data: d.sorted()}
 	node.List = root.Resolver.Field.Type.IsList()
 	node.Item = node.List
-	name := p.doc.Schema.PayloadName(root.Resolver)
-	for _, one := range p.collect(name, false, c.sets()) {
-		child := &Node{Key: one.key, Field: p.doc.FieldOf(one.first())}
+	for _, one := range p.collect(node.Call.Type, false, c.sets()) {
+		child := &Node{Key: one.key, Field: p.doc.FieldOf(one.first()), NonNull: true} // as __typename is
 		for i := range root.Resolver.Payload.Fields {
 			if f := &root.Resolver.Payload.Fields[i]; f.Name == one.first().Name {
 				child.Value, child.NonNull = f, f.Type.NonNull()
 			}
-		}
-		if child.Value == nil { // __typename
-			child.NonNull, child.Value = true, &compiledschema.ResolverValue{Default: &ast.Value{Kind: ast.StringValue, Raw: name}}
 		}
 		node.Children = append(node.Children, child)
 	}

@@ -201,7 +201,7 @@ type Node struct {
 	Inspect  *ast.Field                    // the value is introspection: this field, with all that was selected under its key
 	Call     *Call                         // the value is what a resolver function returns
 	Returned *datamodel.Field              // the value is what an operationAfter function returned, if one did
-	Value    *compiledschema.ResolverValue // of a child of a node with a Call
+	Value    *compiledschema.ResolverValue // of a child of a node with a Call; nil: __typename
 	Options  [][]*Node                     // of an interface: the children by what the data is; see TypeKey
 }
 

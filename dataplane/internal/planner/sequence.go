@@ -68,7 +68,8 @@ func (w *writer) ahead() int {
 // ordered puts the steps in the order in which they run (data-api §6.7): rows are
 // held before anything is looked at, and who may not write a node is told so
 // whatever else is wrong. The permission of an edge comes behind the checks of nodes
-// and of required relations, and before the first write. So do functions, which run behind all that looks.
+// and of required relations, and before the first write; functions run between them and
+// that.
 func (w *writer) ordered() []*Step {
 	if len(w.edgesNamed) == 0 && len(w.out.Hooks) == 0 {
 		return slices.Concat(w.holdSteps(), w.nodes, w.exist, w.body)
@@ -83,12 +84,11 @@ func (w *writer) ordered() []*Step {
 		}
 	}
 	if w.target.Dialect.Features().NamesForeignKeys { // else they are looked for anyway
-		for _, c := range w.connected {
-			exist = append(exist, w.requireStep(c.t, c.ids, connectMissing))
+		looked := w.connected
+		if len(w.out.Hooks) > 0 {
+			looked = slices.Concat(looked, w.keyed)
 		}
-	}
-	if len(w.out.Hooks) > 0 {
-		for _, c := range w.keyed {
+		for _, c := range looked {
 			exist = append(exist, w.requireStep(c.t, c.ids, connectMissing))
 		}
 	}

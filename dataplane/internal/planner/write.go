@@ -382,8 +382,13 @@ func (w *writer) createScalar(r *row, f *datamodel.Field, in input) {
 	case f.Required && in.kind == null:
 		w.refuse(fault.New(fault.ValueNotValid, "The input value null was not valid for field %s of type %s.", f.Name, f.Type.Name))
 	case f.Required:
-		w.refuse(fault.New(fault.RequiredNull, "You are trying to set a required field to null. Fieldname if known: %s", f.Name))
+		w.refuse(RequiredNull(f))
 	}
+}
+
+// RequiredNull is the fault of a required field that would be null.
+func RequiredNull(f *datamodel.Field) *fault.Fault {
+	return fault.New(fault.RequiredNull, "You are trying to set a required field to null. Fieldname if known: %s", f.Name)
 }
 
 func valueSource(f *datamodel.Field, in input) Source {
@@ -415,7 +420,7 @@ func (w *writer) update(t *datamodel.Type, in input) {
 		column := w.layout().Column(f)
 		if value.kind == null {
 			if f.Required {
-				w.refuse(fault.New(fault.RequiredNull, "You are trying to set a required field to null. Fieldname if known: %s", f.Name))
+				w.refuse(RequiredNull(f))
 			}
 			r.set(column, nil)
 			continue

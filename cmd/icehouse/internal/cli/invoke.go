@@ -44,7 +44,7 @@ func (c *invokeLocalCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	event, err := c.event(s)
+	event, err := c.event(s, dir)
 	if err != nil {
 		return err
 	}
@@ -60,17 +60,18 @@ func (c *invokeLocalCommand) code(definition servicedef.Definition) (servicedef.
 		}
 		names = append(names, code.Function)
 	}
-	if len(names) == 0 {
-		return servicedef.Code{}, fmt.Errorf("there is no function %q with code; the service has none", c.Function)
-	}
-	return servicedef.Code{}, fmt.Errorf("there is no function %q with code; there are: %s", c.Function, strings.Join(names, ", "))
+	return servicedef.Code{}, noFunction(fmt.Sprintf("%q with code", c.Function), names)
 }
 
 // event reads what the function will get.
-func (c *invokeLocalCommand) event(s *session) ([]byte, error) {
+func (c *invokeLocalCommand) event(s *session, dir string) ([]byte, error) {
 	switch {
 	case c.LastEvent:
-		return c.lastEvent(s)
+		event, path, err := s.saveLastEvent(c.Target, c.Function, dir)
+		if err == nil {
+			s.notef("The event of the last call is in %s", s.shown(path))
+		}
+		return event, err
 	case c.Event == "":
 		return []byte(noEvent), nil
 	}
@@ -83,17 +84,6 @@ func (c *invokeLocalCommand) event(s *session) ([]byte, error) {
 		err = fmt.Errorf("%s is no JSON", c.Event)
 	}
 	return event, err
-}
-
-// lastEvent is the event of the function's last call, which is kept beside the service for
-// the next time.
-func (c *invokeLocalCommand) lastEvent(s *session) ([]byte, error) {
-	path, err := s.saveLastEvent(c.Target, c.Function)
-	if err != nil {
-		return nil, err
-	}
-	s.notef("The event of the last call is in %s", s.shown(path))
-	return os.ReadFile(path)
 }
 
 // shown is a path as the user would write it.

@@ -47,29 +47,21 @@ func (c *connection) lastEvent(project, name string) (event json.RawMessage, err
 
 // saveLastEvent keeps the event of a function's last call in the service's folder, as
 // events/<function>/<number>.json.
-func (s *session) saveLastEvent(target, function string) (path string, err error) {
+func (s *session) saveLastEvent(target, function, dir string) (event []byte, path string, err error) {
 	conn, _, project, err := s.service(target)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	event, err := conn.lastEvent(project.ID, function)
-	if err != nil {
-		return "", err
-	}
-	_, dir, err := s.environment()
-	if err != nil {
-		return "", err
-	}
-	if dir == "" {
-		dir = s.Dir
+	if event, err = conn.lastEvent(project.ID, function); err != nil {
+		return nil, "", err
 	}
 	dir = filepath.Join(dir, "events", function)
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as the service's other folders
-		return "", err
+		return nil, "", err
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	number := 0
 	for _, f := range files {
@@ -80,9 +72,9 @@ func (s *session) saveLastEvent(target, function string) (path string, err error
 	}
 	var text bytes.Buffer
 	if err := json.Indent(&text, event, "", "  "); err != nil {
-		return "", err
+		return nil, "", err
 	}
 	text.WriteByte('\n')
 	path = filepath.Join(dir, strconv.Itoa(number+1)+".json")
-	return path, atomicfile.Replace(path, text.Bytes(), 0o600) // events hold tokens
+	return event, path, atomicfile.Replace(path, text.Bytes(), 0o600) // events hold tokens
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,10 +127,15 @@ func functionNamed(all []systemapi.Function, name string) (systemapi.Function, e
 		}
 		names = append(names, f.Name)
 	}
+	return systemapi.Function{}, noFunction(strconv.Quote(name), names)
+}
+
+// noFunction is the error of a function that is not there, beside those that are.
+func noFunction(which string, names []string) error {
 	if len(names) == 0 {
-		return systemapi.Function{}, fmt.Errorf("there is no function %q; the service has none", name)
+		return fmt.Errorf("there is no function %s; the service has none", which)
 	}
-	return systemapi.Function{}, fmt.Errorf("there is no function %q; there are: %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("there is no function %s; there are: %s", which, strings.Join(names, ", "))
 }
 
 func (s *session) printEntries(entries []entry) {

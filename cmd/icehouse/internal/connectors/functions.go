@@ -2,8 +2,6 @@ package connectors
 
 import (
 	"cmp"
-	"context"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -18,23 +16,13 @@ import (
 	"icehouse/tenancy/secret"
 )
 
-// openFunctions opens what runs functions.
-func openFunctions(ctx context.Context, c config.Config, closers *rungroup.Closers) (*function.Functions, error) {
-	open := make([]netip.Prefix, len(c.WebhookOpen))
-	for i, text := range c.WebhookOpen {
-		var err error
-		if open[i], err = netip.ParsePrefix(text); err != nil {
-			return nil, err // config has looked at it
-		}
-	}
-	client := egress.New(egress.Policy{Open: open, Loopback: c.Dev})
+// openFunctions opens what runs functions. keys seal what it keeps of them.
+func openFunctions(c config.Config, keys secret.Keyring, closers *rungroup.Closers) (*function.Functions, error) {
+	client := egress.New(egress.Policy{Open: c.WebhookOpen, Loopback: c.Dev})
 	closers.Push("calls of webhooks", func() error { client.Close(); return nil })
 	var code function.Driver
 	if c.Functions == config.NodeFunctions {
-		keys, err := openKeys(ctx, c, false)
-		if err != nil {
-			return nil, err
-		}
+		var err error
 		if code, err = nodefunc.Open(nodefunc.Options{Dir: filepath.Join(c.DataDir, "functions"), Sealer: secret.New(keys)}); err != nil {
 			return nil, err
 		}

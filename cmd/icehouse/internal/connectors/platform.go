@@ -19,27 +19,29 @@ import (
 	"icehouse/tenancy/secret/kmskeys"
 )
 
-// openStore opens what keeps the platform's own rows.
-func openStore(ctx context.Context, c config.Config, closers *rungroup.Closers) (store.Store, error) {
-	keys := func(ctx context.Context, fresh bool) (secret.Keyring, error) { return openKeys(ctx, c, fresh) }
-	var s store.Store
-	var err error
+// openStore opens what keeps the platform's own rows, with the keys that seal some of
+// them.
+func openStore(ctx context.Context, c config.Config, closers *rungroup.Closers) (s store.Store, keys secret.Keyring, err error) {
+	open := func(ctx context.Context, fresh bool) (_ secret.Keyring, err error) {
+		keys, err = openKeys(ctx, c, fresh)
+		return keys, err
+	}
 	if folder := c.SQLiteFolder(); folder != "" {
 		if err = os.MkdirAll(folder, 0o700); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		s, err = sqlitestore.Open(ctx, filepath.Join(folder, "platform.db"), keys)
+		s, err = sqlitestore.Open(ctx, filepath.Join(folder, "platform.db"), open)
 	} else {
-		s, err = postgresstore.Open(ctx, c.DatabaseURL, keys)
+		s, err = postgresstore.Open(ctx, c.DatabaseURL, open)
 	}
 	if errors.Is(err, store.ErrOtherKeys) {
-		return nil, fmt.Errorf("the platform's database is sealed with keys that are not in %s: start with those of the installation's other processes", whose(c))
+		return nil, nil, fmt.Errorf("the platform's database is sealed with keys that are not in %s: start with those of the installation's other processes", whose(c))
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	closers.Push("platform store", s.Close)
-	return s, nil
+	return s, keys, nil
 }
 
 // whose is where the keys of a process are.
@@ -113,7 +115,7 @@ func sealOlder(ctx context.Context, c config.Config, s store.Store, log *slog.Lo
 func Seal(ctx context.Context, c config.Config) (n int, err error) {
 	var closers rungroup.Closers
 	defer func() { err = errors.Join(err, closers.Close()) }()
-	s, err := openStore(ctx, c, &closers)
+	s, _, err := openStore(ctx, c, &closers)
 	if err != nil {
 		return 0, err
 	}

@@ -22,6 +22,7 @@ import (
 	"icehouse/tenancy/functionlog"
 	"icehouse/tenancy/meter"
 	"icehouse/tenancy/quota"
+	"icehouse/tenancy/secret"
 )
 
 // Open opens the products of a set-up and hangs the planes of its role on them.
@@ -45,7 +46,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	if c.Role == config.Worker {
 		return planes, nil
 	}
-	functions, err := openFunctions(ctx, c, closers)
+	functions, err := openFunctions(c, p.keys, closers)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +144,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 // products are what processes of every kind work with.
 type products struct {
 	store     store.Store
+	keys      secret.Keyring // that seal what the store has of services
 	messages  *queue.Queue
 	announcer *invalidation.Announcer
 	events    *outbox.Announcer
@@ -150,7 +152,7 @@ type products struct {
 }
 
 func openProducts(ctx context.Context, c config.Config, log *slog.Logger, closers *rungroup.Closers) (p products, err error) {
-	if p.store, err = openStore(ctx, c, closers); err != nil {
+	if p.store, p.keys, err = openStore(ctx, c, closers); err != nil {
 		return p, err
 	}
 	if p.messages, p.announcer, err = openMessages(c, log, closers); err != nil {
