@@ -120,7 +120,7 @@ func TestLostConnections(t *testing.T) {
 // on the way, and keeps it once.
 func TestLostTransactions(t *testing.T) {
 	url := testbed.Database(t)
-	db := open(t, url, postgresdb.Config{})
+	db := open(t, url, postgresdb.Config{MaxConns: 1}) // another connection might be lost too
 	scope := provision(t, db)
 	place := `"` + scope.Namespace() + `".t`
 	if err := db.Migrate(t.Context(), scope, []string{"CREATE TABLE " + place + " (v text)"}); err != nil {

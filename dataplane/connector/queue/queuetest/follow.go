@@ -1,6 +1,7 @@
 package queuetest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -65,6 +66,33 @@ func comeAndGo(t *testing.T, h *house) {
 	}
 	following.Stop()
 	following.Stop() // once more is no error
+}
+
+// hasty gives up waiting for topics, and changes its mind: what it said last holds.
+func hasty(t *testing.T, h *house) {
+	l, following := h.follow(t, h.queue)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	var messages []queue.Message
+	var want []string
+	for i := range 500 {
+		topic := fmt.Sprint("topic.", i)
+		_ = following.Add(over, topic)
+		following.Remove(topic)
+		if i%5 == 0 { // this one is wanted after all
+			_ = following.Add(over, topic)
+			if err := following.Add(t.Context(), topic); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, topic+"=")
+		}
+		messages = append(messages, queue.Message{Topic: topic})
+	}
+	if err := h.queue.Publish(t.Context(), h.channel, messages...); err != nil {
+		t.Fatal(err)
+	}
+	l.expect(want...)
+	l.expectNothing()
 }
 
 func manyAtOnce(t *testing.T, h *house) {

@@ -49,6 +49,7 @@ func Suite(t *testing.T, r Rig) {
 		{"each subscriber gets each message in order", everybody},
 		{"a subscriber of a topic gets no other's messages", topics},
 		{"topics come and go", comeAndGo},
+		{"what is said last of a topic holds", hasty},
 		{"many messages at once arrive in order", manyAtOnce},
 		{"channels are apart", channels},
 		{"a message is carried as it is", bodies},

@@ -2,6 +2,8 @@ package rabbitqueue
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -26,16 +28,19 @@ type subscription struct {
 	stop    sync.Once
 
 	mu     sync.Mutex
-	topics map[string]bool
-	ch     *amqp.Channel // nil while there is no connection
-	queue  string
+	wanted map[string]bool // topics, in the order of the calls; never locked for long
+
+	telling sync.Mutex    // held while the broker is told
+	ch      *amqp.Channel // nil while there is no connection
+	queue   string
+	bound   map[string]bool // what the broker was told of wanted
 }
 
 // Subscribe implements queue.Driver.
 func (d *driver) Subscribe(c queue.Channel, topics []string, to queue.Subscriber) queue.Following {
-	s := &subscription{driver: d, channel: c, topics: map[string]bool{}}
+	s := &subscription{driver: d, channel: c, wanted: map[string]bool{}}
 	for _, topic := range topics {
-		s.topics[topic] = true
+		s.wanted[topic] = true
 	}
 	s.link = d.connect(func(ch *amqp.Channel, gone <-chan struct{}, ready func()) error {
 		messages, err := s.begin(ch)
@@ -76,38 +81,49 @@ func (s *subscription) begin(ch *amqp.Channel) (<-chan amqp.Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.ch, s.queue, s.bound = ch, q.Name, map[string]bool{}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for topic := range s.topics {
-		if err := ch.QueueBind(q.Name, topic, exchange(s.channel), false, nil); err != nil {
+	wanted := slices.Collect(maps.Keys(s.wanted))
+	s.mu.Unlock()
+	for _, topic := range wanted {
+		if err := s.tell(topic); err != nil {
+			s.ch = nil
 			return nil, err
 		}
 	}
-	s.ch, s.queue = ch, q.Name
 	return ch.Consume(q.Name, "", false, true, false, false, nil)
 }
 
 func (s *subscription) over() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.ch = nil
 }
 
 // Add implements queue.Following.
 func (s *subscription) Add(ctx context.Context, topic string) error {
-	return s.change(ctx, func() { s.topics[topic] = true }, func() error { return s.ch.QueueBind(s.queue, topic, exchange(s.channel), false, nil) })
+	s.mu.Lock()
+	s.wanted[topic] = true
+	s.mu.Unlock()
+	return s.changed(ctx, topic)
 }
 
 // Remove implements queue.Following.
 func (s *subscription) Remove(topic string) {
+	s.mu.Lock()
+	delete(s.wanted, topic)
+	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(s.driver.ctx, writeTimeout)
 	defer cancel()
-	_ = s.change(ctx, func() { delete(s.topics, topic) }, func() error { return s.ch.QueueUnbind(s.queue, topic, exchange(s.channel), nil) })
+	_ = s.changed(ctx, topic)
 }
 
-// change tells the broker of a change of the topics, if it is there. What the library
-// does with a socket knows no context, so that it is waited for from aside.
-func (s *subscription) change(ctx context.Context, note func(), tell func() error) error {
+// changed has the broker told of a change of wanted, if it is there. What the library
+// does with a socket knows no context, so that it is waited for from aside. A call that
+// is given up may thus be late: it tells what is wanted by then.
+func (s *subscription) changed(ctx context.Context, topic string) error {
 	s.driver.mu.Lock()
 	if s.driver.closed {
 		s.driver.mu.Unlock()
@@ -115,14 +131,9 @@ func (s *subscription) change(ctx context.Context, note func(), tell func() erro
 	}
 	done := make(chan error, 1)
 	s.driver.calls.Go(func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		note()
-		if s.ch == nil {
-			done <- nil
-			return
-		}
-		done <- tell()
+		s.telling.Lock()
+		defer s.telling.Unlock()
+		done <- s.tell(topic)
 	})
 	s.driver.mu.Unlock()
 	select {
@@ -131,6 +142,25 @@ func (s *subscription) change(ctx context.Context, note func(), tell func() erro
 	case err := <-done:
 		return err
 	}
+}
+
+// tell brings the broker to what is wanted of a topic. The caller holds telling.
+func (s *subscription) tell(topic string) error {
+	s.mu.Lock()
+	wanted := s.wanted[topic]
+	s.mu.Unlock()
+	if s.ch == nil || wanted == s.bound[topic] {
+		return nil
+	}
+	if !wanted {
+		delete(s.bound, topic)
+		return s.ch.QueueUnbind(s.queue, topic, exchange(s.channel), nil)
+	}
+	if err := s.ch.QueueBind(s.queue, topic, exchange(s.channel), false, nil); err != nil {
+		return err
+	}
+	s.bound[topic] = true
+	return nil
 }
 
 // Stop implements queue.Following.
