@@ -135,7 +135,7 @@ func (d *DB) Migrate(_ context.Context, scope isolation.Scope, ddl []string) err
 }
 
 // Advance implements database.Driver. A place remembers how far it has come.
-func (d *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+func (d *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, _ []database.Handler) error {
 	d.mu.Lock()
 	at := d.releases[scope.Project()]
 	d.mu.Unlock()

@@ -60,6 +60,9 @@ func turn(ctx context.Context, tx pgx.Tx, t database.Turn) (out database.Relayed
 			return out, err
 		}
 		waiting += moved.RowsAffected()
+		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM icehouse_events.due WHERE dead IS NULL)", mode).Scan(&out.Due); err != nil {
+			return out, err
+		}
 		out.More = moved.RowsAffected() == room
 	} else if room <= 0 {
 		out.More = some || room < 0
@@ -83,6 +86,9 @@ const place = `WITH taken AS (
 	counted AS (
 		UPDATE icehouse_events.position AS p SET position = l.position
 		FROM (SELECT epoch, max(position) AS position FROM placed GROUP BY epoch) AS l WHERE p.epoch = l.epoch),
+	told AS (
+		INSERT INTO icehouse_events.due (place, function, position, model, epoch, kind, node, given, before, edges, noted)
+		SELECT place, function, position, model, epoch, kind, node, given, before, edges, noted FROM placed JOIN icehouse_events.handler USING (place, model) ORDER BY n, function),
 	numbered AS (
 		UPDATE icehouse_events.relay SET n = greatest(n, (SELECT max(n) FROM placed)))
 	INSERT INTO icehouse_events.log (n, place, position, model, epoch, kind, node, given, before, edges, noted, at)
@@ -123,6 +129,11 @@ func (d *driver) Tidy(ctx context.Context, keep time.Duration) error {
 		}
 		if err := endUnheard(ctx, conn); err != nil {
 			return err
+		}
+		for _, sql := range forgotten {
+			if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
+				return err
+			}
 		}
 		rows, err := conn.Query(ctx, "SELECT n FROM icehouse_events.part WHERE upto < clock_timestamp() - $1::bigint * interval '1 microsecond'", pgx.QueryExecModeExec, keep.Microseconds())
 		if err != nil {
