@@ -56,6 +56,9 @@ type Config struct {
 	// went away, or its name, alias or flags changed. It may wait until every process can
 	// know (invalidation).
 	OnRelease func(tenancy.ProjectID)
+	// OnDue is told of a placement when functions have something to be told of that they
+	// failed at before; nil: they find it by themselves.
+	OnDue func(tenancy.Placement)
 	// Mail brings mails on their way; nil where none is sent (package account).
 	Mail         mail.Sender
 	MailPause    time.Duration // before a mail is tried again, doubling; 0: 5 s
@@ -152,7 +155,7 @@ func New(c Config) (*ControlPlane, error) {
 	system, err := managementapi.New(managementapi.Config{
 		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
 		Console: &console.Service{Store: c.Store, Projects: projects, Deployer: deployer}, Plan: c.Plan,
-		Logger: c.Logger, Limits: c.Limits, Proxies: c.Proxies,
+		Logger: c.Logger, Limits: c.Limits, Proxies: c.Proxies, OnDue: c.OnDue,
 	})
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 					Dir:           dir,
 					UpdateScripts: *update,
 					Setup:         func(env *testscript.Env) error { return setUp(env, c.start) },
-					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original, "packages": packages, "token": tokenOf},
+					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original, "packages": packages, "token": tokenOf, "await": await},
 				})
 			})
 		}
@@ -217,6 +217,25 @@ func graphql(ts *testscript.TestScript, neg bool, args []string) {
 		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[2])))
 	}
 	show(ts, request)
+}
+
+// await runs a command until it prints what a pattern says.
+//
+//	await PATTERN COMMAND ARGUMENT...
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await PATTERN COMMAND ARGUMENT...")
+	}
+	pattern := regexp.MustCompile(args[0])
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%q does not come: %s", args[0], ts.ReadFile("stdout"))
+		}
+	}
 }
 
 // original runs the original command line. The file has what to type at which

@@ -29,6 +29,7 @@ import (
 	"icehouse/controlplane/functiondeploy"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/function"
 	"icehouse/dataplane/datamodel"
@@ -380,6 +381,11 @@ func (d *Deployer) job(a *attempt, r Request) (migrationrun.Job, error) {
 	}
 	job.Expand, job.Contract, job.Undo = render(a.plan.Expand), render(a.plan.Contract), render(a.plan.Undo)
 	job.Switch = switchOf(a.plan, db.Dialect(), namespace)
+	release, err := compiledschema.DecodeRelease(a.release)
+	if err != nil {
+		return migrationrun.Job{}, err
+	}
+	job.Handlers = migrationrun.Handlers(release, db.Dialect(), namespace)
 	for _, name := range a.plan.AddTokens {
 		token, err := d.RootToken(a.project.ID, name, r.Customer)
 		if err != nil {

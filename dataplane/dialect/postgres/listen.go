@@ -70,7 +70,9 @@ func noteFunction(model string) string  { return dialect.Name("_event", model, "
 func givenFunction(model string) string { return dialect.Name("_event", model, "given") }
 
 // EventFunctions are the names of the functions that note what happens to a type.
-func EventFunctions(model string) []string { return []string{noteFunction(model), givenFunction(model)} }
+func EventFunctions(model string) []string {
+	return []string{noteFunction(model), givenFunction(model)}
+}
 
 // Unlisten takes Listen back.
 func Unlisten(namespace, model string) []string {

@@ -104,7 +104,7 @@ func (g *Gateway) start(ctx context.Context, r subscription.Request, sink subscr
 	}
 	question, isNew := s.asked(groupKey(r, prepared, who), prepared, who)
 	if isNew {
-		if err := question.try(); err != nil {
+		if err := question.Try(); err != nil {
 			return nil, err
 		}
 	}

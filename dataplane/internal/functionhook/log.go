@@ -93,6 +93,21 @@ func cut(text []byte) string {
 	return string(bytes.ToValidUTF8(text, []byte("\uFFFD")))
 }
 
+// hide leaves tokens out of what is kept of a failure.
+func (e *entry) hide(err error) error {
+	var f *fault.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	known := *f
+	for _, token := range e.tokens {
+		if token != "" {
+			known.Message = strings.ReplaceAll(known.Message, token, hidden)
+		}
+	}
+	return &known
+}
+
 func (e *entry) entry() functionlog.Entry {
 	text, err := encoded(e.message)
 	if err != nil { // what was returned was looked at: it is JSON

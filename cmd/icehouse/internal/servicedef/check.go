@@ -1,8 +1,10 @@
 package servicedef
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"icehouse/cmd/icehouse/internal/yamldoc"
@@ -159,8 +161,18 @@ var functionKeys = []key{
 	{"operation", matching(hookOperation, `Model.create, Model.update or Model.delete`), false},
 	{"schema", (*loader).checkText, false},
 	{"query", (*loader).checkText, false},
+	{"retries", (*loader).checkRetries, false},
 	{"isEnabled", (*loader).checkBool, false},
 	{"description", (*loader).checkText, false},
+}
+
+// maxRetries is as many as the server lets a function have.
+const maxRetries = 10
+
+func (l *loader) checkRetries(path string, n *yamldoc.Node) {
+	if count, err := strconv.Atoi(fmt.Sprint(n.Value)); err != nil || count < 0 || count > maxRetries {
+		l.problem(n.At, "%s: want a number from 0 to %d", path, maxRetries)
+	}
 }
 
 // needs names the key that each type of function can't be without.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,6 +60,17 @@ func texts(all []string) string {
 		quoted[i] = literal(s)
 	}
 	return "ARRAY[" + strings.Join(quoted, ", ") + "]::text[]"
+}
+
+// unfit are the types that functions are told of now and whose triggers don't fit the new
+// tables, or that none is told of any more.
+func (h handled) unfit(handlers []database.Handler) (models []string) {
+	for _, model := range h.Models {
+		if !slices.ContainsFunc(handlers, func(o database.Handler) bool { return o.Model == model && h.Streams[model] == made(o.DDL) }) {
+			models = append(models, model)
+		}
+	}
+	return models
 }
 
 // handle are the statements that make these the functions that are told of a project's

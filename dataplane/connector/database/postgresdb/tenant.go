@@ -148,6 +148,19 @@ func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int
 		err := t.commit(ctx)
 		return err == nil, err
 	}
+	if len(statements) > 0 { // they may remove what triggers know; who reads the table waits
+		drop, end := []string(nil), handled.unfit(handlers)
+		for _, model := range end {
+			drop = append(drop, postgres.Unlisten(scope.Namespace(), model)...)
+			delete(handled.Streams, model)
+		}
+		if len(end) > 0 {
+			drop = append(drop, "DELETE FROM icehouse_events.stream WHERE place = "+literal(scope.Namespace())+" AND model = ANY ("+texts(end)+")")
+			if _, err := t.batchPlain(ctx, drop); err != nil {
+				return false, err
+			}
+		}
+	}
 	all := make([]database.Statement, 0, len(statements)+3)
 	for _, s := range statements {
 		all = append(all, database.Statement{Statement: s})

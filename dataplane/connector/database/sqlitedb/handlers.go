@@ -145,6 +145,30 @@ func (d *driver) handle(ctx context.Context, scope isolation.Scope, f *file, c *
 	return nil
 }
 
+// unfit ends the streams of types whose triggers don't fit the new tables, or that no
+// function is told of any more.
+func (d *driver) unfit(ctx context.Context, f *file, c *conn, handlers []database.Handler) error {
+	if keeps, err := c.keeps(ctx, f); err != nil || !keeps {
+		return err
+	}
+	handled := map[string]string{}
+	if err := c.askJSON(ctx, &handled, `SELECT json_group_object(model, made) FROM "_event.made"`); err != nil {
+		return err
+	}
+	for model, from := range handled {
+		if slices.ContainsFunc(handlers, func(h database.Handler) bool { return h.Model == model && from == made(h.DDL) }) {
+			continue
+		}
+		if err := dropTriggers(ctx, c, sqlite.TriggerPrefix(model)); err != nil {
+			return err
+		}
+		if err := c.change(ctx, `DELETE FROM "_event.stream" WHERE model = ?1`, model); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keeps says whether a file has the table of what is due.
 func (c *conn) keeps(ctx context.Context, f *file) (bool, error) {
 	if !f.events.Load() {

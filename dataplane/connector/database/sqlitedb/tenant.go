@@ -81,6 +81,9 @@ func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int
 						return err
 					}
 				}
+				if err := d.unfit(ctx, f, c, handlers); err != nil {
+					return err
+				}
 				if err := c.quietly(ctx, f, func() error { return c.steps(ctx, statements) }); err != nil {
 					return err
 				}
