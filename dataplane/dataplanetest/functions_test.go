@@ -82,7 +82,7 @@ func deployFunctions(t *testing.T, c Context, sdl string, s *scripted, records [
 
 // deployFunctionsWith lets a test change how they are served, and calls all of them at a
 // webhook's address followed by their names.
-func deployFunctionsWith(t *testing.T, c Context, sdl string, s *scripted, records []compiledschema.Permission, functions []compiledschema.Function,
+func deployFunctionsWith(t testing.TB, c Context, sdl string, s *scripted, records []compiledschema.Permission, functions []compiledschema.Function,
 	change func(*dataplane.Config), webhook string, resolvers ...compiledschema.ResolverSource) *Project {
 	t.Helper()
 	parsed, problems := datamodel.Parse(sdl)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func handler(name, of, query string, retries int) compiledschema.Function {
 
 // handle tells the functions of projects of events until the test ends, with a relay. More
 // than one process may.
-func handle(t *testing.T, c Context, processes int, projects ...*Project) {
+func handle(t testing.TB, c Context, processes int, projects ...*Project) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(projects[0].Log, nil))
 	messages, err := memqueue.Open(log)
@@ -57,7 +58,7 @@ func handle(t *testing.T, c Context, processes int, projects ...*Project) {
 }
 
 // until waits for something to be true.
-func until(t *testing.T, what string, is func() bool) {
+func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -299,34 +300,90 @@ func TestFunctionsAreToldInOrder(t *testing.T) {
 func TestFairShares(t *testing.T) {
 	const many = 1000
 	each(t, func(t *testing.T, c Context) {
-		var told atomic.Int64
-		b := make(chan time.Time, 1)
-		f := handler("f", "Line", `subscription { Line { node { what } } }`, 0)
-		all := &together{t: t}
-		slow := deployFunctionsWith(t, c, ordersSDL, &scripted{does: map[string]func(string, string) (string, error){
-			"f": func(string, string) (string, error) { told.Add(1); time.Sleep(20 * time.Millisecond); return "{}", nil }}}, nil, []compiledschema.Function{f}, all.join, "")
-		quick := deployFunctionsWith(t, c, ordersSDL, &scripted{does: map[string]func(string, string) (string, error){
-			"f": func(string, string) (string, error) { b <- time.Now(); return "{}", nil }}}, nil, []compiledschema.Function{f}, all.join, "")
-		lines := strings.Repeat(`{what: "x"}, `, many/10)
-		for range 10 {
-			if _, body := slow.Do(t, Request{Query: `mutation { createOrder(total: 1, lines: [` + lines + `]) { id } }`}); strings.Contains(body, "error") {
-				t.Fatal(body)
-			}
-		}
-		handle(t, c, 1, slow)
-		until(t, "the first project's turn", func() bool { return told.Load() > 0 })
-		began := time.Now()
-		quick.Do(t, Request{Query: `mutation { createLine(what: "y") { id } }`})
-		took := (<-b).Sub(began)
-		if done := told.Load(); done > many/2 {
+		if took, done := fairShares(t, c, many, 1); done > many/2 {
 			t.Errorf("told %d of %d before the other's one, after %v", done, many, took)
 		}
 	})
 }
 
+// BenchmarkFairShares is how long a project's event waits behind 100,000 of another one.
+func BenchmarkFairShares(b *testing.B) {
+	for _, c := range contexts(b) {
+		b.Run(c.Name, func(b *testing.B) {
+			for b.Loop() {
+				took, _ := fairShares(b, c, 100_000, 20)
+				b.ReportMetric(float64(took.Milliseconds()), "worst-ms")
+			}
+		})
+	}
+}
+
+// fairShares has one project be told of many events, 20 ms each, and meanwhile another of
+// one, several times. It returns the longest that one took, and what the first was told of
+// by then.
+func fairShares(t testing.TB, c Context, many, times int) (longest time.Duration, told int64) {
+	var count atomic.Int64
+	came := make(chan time.Time, 1)
+	f := handler("f", "Line", `subscription { Line { node { what } } }`, 0)
+	all := &together{t: t}
+	slow := deployFunctionsWith(t, c, ordersSDL, &scripted{does: map[string]func(string, string) (string, error){
+		"f": func(string, string) (string, error) { count.Add(1); time.Sleep(20 * time.Millisecond); return "{}", nil }}}, nil, []compiledschema.Function{f}, all.join, "")
+	quick := deployFunctionsWith(t, c, ordersSDL, &scripted{does: map[string]func(string, string) (string, error){
+		"f": func(string, string) (string, error) { came <- time.Now(); return "{}", nil }}}, nil, []compiledschema.Function{f}, all.join, "")
+	lines := strings.Repeat(`{what: "x"}, `, 100)
+	for range many / 100 {
+		if _, body := slow.Do(t, Request{Query: `mutation { createOrder(total: 1, lines: [` + lines + `]) { id } }`}); strings.Contains(body, "error") {
+			t.Fatal(body)
+		}
+	}
+	handle(t, c, 1, slow)
+	until(t, "the first project's turn", func() bool { return count.Load() > 0 })
+	for range times {
+		began := time.Now()
+		if _, body := quick.Do(t, Request{Query: `mutation { createLine(what: "y") { id } }`}); strings.Contains(body, "error") {
+			t.Fatal(body)
+		}
+		longest = max(longest, (<-came).Sub(began))
+	}
+	return longest, count.Load()
+}
+
+// TestWebhooksAreToldOfEvents: what they answer is noted, and means nothing, unless it is
+// an error.
+func TestWebhooksAreToldOfEvents(t *testing.T) {
+	for answer, want := range map[string]string{
+		"thanks": `SUCCESS rawResponse`, "": `SUCCESS rawResponse`, `[1]`: `SUCCESS logs returnValue`, `{"data": {}}`: `SUCCESS logs returnValue`, `{"error": "no"}`: `FAILURE logs returnValue`,
+		`{"data": []}`: `FAILURE error logs`,
+	} {
+		s := &scripted{does: map[string]func(string, string) (string, error){"f": always(answer)}}
+		c := embedded(t)
+		p := deployFunctionsWith(t, c, ordersSDL, s, nil, []compiledschema.Function{handler("f", "Line", `subscription { Line { node { what } } }`, 0)}, func(*dataplane.Config) {}, "https://example.org/")
+		handle(t, c, 1, p)
+		p.Do(t, Request{Query: `mutation { createLine(what: "y") { id } }`})
+		until(t, "an entry", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.log) > 0 })
+		s.mu.Lock()
+		var message map[string]any
+		if err := json.Unmarshal(s.log[0].Message, &message); err != nil {
+			t.Error(err)
+		}
+		delete(message, "event")
+		got := "FAILURE"
+		if s.log[0].Success {
+			got = "SUCCESS"
+		}
+		for _, name := range slices.Sorted(maps.Keys(message)) {
+			got += " " + name
+		}
+		if got != want {
+			t.Errorf("%q: %s, not %s: %s", answer, got, want, s.log[0].Message)
+		}
+		s.mu.Unlock()
+	}
+}
+
 // together serves projects that are otherwise served apart.
 type together struct {
-	t  *testing.T
+	t  testing.TB
 	of []dataplane.Config
 }
 

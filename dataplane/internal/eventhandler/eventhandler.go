@@ -52,7 +52,7 @@ type Config struct {
 const (
 	projects = 32               // that have a turn at a time, of one placement
 	slice    = time.Second      // of a turn; what runs then ends
-	lease    = 40 * time.Second // of a turn, longer than what runs then may take
+	lease    = 30 * time.Second // of a turn, longer than what runs then may take
 	often    = time.Second      // between looks while something happened not long ago
 	recently = time.Minute
 	rarely   = 5 * time.Minute // between looks while nothing happens
@@ -63,7 +63,7 @@ type Handlers struct {
 	Config
 	holder string
 
-	deaf   atomic.Bool // nobody says that something is due
+	deaf atomic.Bool // nobody says that something is due
 
 	mu     sync.Mutex
 	places map[tenancy.Placement]*place

@@ -58,6 +58,11 @@ func read(out function.Output, managed bool, requestID string) (returned, error)
 	}
 }
 
+func isObject(value []byte) bool {
+	_, ok := object(value)
+	return ok
+}
+
 // object reads the fields of a JSON object; the last of a name counts.
 func object(value []byte) (map[string]json.RawMessage, bool) {
 	value = bytes.TrimSpace(value)

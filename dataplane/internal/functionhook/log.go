@@ -54,6 +54,16 @@ func (e *entry) returned(out function.Output, r returned, err error) {
 	}
 }
 
+// heard is what is noted of a webhook that was told of an event, and says nothing that
+// has a meaning.
+func (e *entry) heard(answer []byte) {
+	e.success = true
+	e.message = map[string]any{"event": string(e.event), "rawResponse": cut(answer)}
+	if json.Valid(answer) {
+		e.message = map[string]any{"event": string(e.event), "logs": []any{}, "returnValue": json.RawMessage(answer)}
+	}
+}
+
 // invocationFailed is what is noted of a function that did not answer.
 func (e *entry) invocationFailed(err error) {
 	var known *function.Error

@@ -75,6 +75,8 @@ func (s *Stage) do(ctx context.Context, c call) error {
 	case err != nil:
 		e.invocationFailed(err)
 		err = failure(err, c.function.Name, c.requestID)
+	case c.eventID != "" && c.function.Webhook != nil && !isObject(out.Value):
+		e.heard(out.Value)
 	default:
 		var r returned
 		r, err = read(out, c.function.Webhook == nil, c.requestID)
