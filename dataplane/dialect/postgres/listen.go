@@ -45,6 +45,7 @@ func Events() []string {
 		"CREATE SCHEMA IF NOT EXISTS " + EventsSchema,
 		create("outbox", "seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, place text NOT NULL, "+columns+"noted timestamptz NOT NULL DEFAULT clock_timestamp()") +
 			" WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)", // it is always nearly empty
+		"CREATE INDEX IF NOT EXISTS outbox_place ON " + EventsSchema + ".outbox (place, seq)",
 		create("log", "n bigint NOT NULL, place text NOT NULL, position bigint NOT NULL, "+columns+"noted timestamptz NOT NULL, at timestamptz NOT NULL") + " PARTITION BY RANGE (at)",
 		"CREATE INDEX IF NOT EXISTS log_n ON " + EventsSchema + ".log (n)",
 		"CREATE INDEX IF NOT EXISTS log_position ON " + EventsSchema + ".log (epoch, position)",
