@@ -147,7 +147,7 @@ func (g *Gateway) prepare(schema *compiledschema.Schema, r subscription.Request)
 	case err != nil:
 		return nil, nil, err
 	}
-	t, ok := planner.Subscribed(prepared.Document)
+	t, ok := planner.Subscribed(prepared)
 	if !ok {
 		return refuse(subscription.Error{Message: noModel})
 	}
