@@ -219,7 +219,7 @@ func (e *eventReader) texts(in input) ([]string, *fault.Fault) {
 	var out []string
 	for _, item := range in.asList() {
 		if !item.given() {
-			continue
+			return nil, errNullItem
 		}
 		value, err := e.binding.resolve(&Param{scalar: datamodel.String}, item.source)
 		if err != nil {
