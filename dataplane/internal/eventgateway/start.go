@@ -30,8 +30,8 @@ import (
 const (
 	notParsed = "the GraphQL Query was not valid"
 	noModel   = "The provided query doesn't include any known model name. Please check for the latest subscriptions API."
-	badCursor = "The cursor is none of this subscription: the type was not listened to all the time, or the project was deployed again. What happened meanwhile is not known; read the data again and subscribe without a cursor."
-	goneBy    = "The events behind the cursor are no longer kept. Read the data again and subscribe without a cursor."
+	badCursor = "The cursor is none of this subscription: the type was not listened to all the time, or the project was deployed again. What happened meanwhile is not known; subscribe without a cursor, and then read the data again."
+	goneBy    = "The events behind the cursor are no longer kept. Subscribe without a cursor, and then read the data again."
 )
 
 // gapCode is the code of a refused cursor. The contract has none for it.
