@@ -252,7 +252,7 @@ func (t *turn) query(f *compiledschema.Function) (*eventquery.Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, ok := planner.Subscribed(prepared.Document)
+	of, ok := planner.Subscribed(prepared)
 	if !ok {
 		return nil, fmt.Errorf("the query of the function %s asks for no type", f.Name)
 	}

@@ -68,10 +68,24 @@ func New(p Place, prepared *operation.Prepared, who authn.Requester) *Query {
 	return q
 }
 
-// Try plans for each kind of event, so that what can't be answered is known at once.
+// Try plans for each kind of event, and makes a statement's arguments, so that what can't
+// be answered is known at once. An update of all fields is one that a filter for some of
+// them lets pass.
 func (q *Query) Try() error {
-	for _, kind := range []database.EventKind{database.Created, database.Updated, database.Deleted} {
-		if _, err := q.plan(kind, nil); err != nil {
+	all := make([]string, len(q.fields))
+	for i, f := range q.fields {
+		all[i] = f.name
+	}
+	for _, about := range []planner.Event{{Kind: database.Created}, {Kind: database.Updated}, {Kind: database.Updated, Given: all}, {Kind: database.Deleted}} {
+		plan, err := q.plan(about.Kind, about.Given)
+		if err != nil {
+			return err
+		}
+		if plan == nil || plan.Read.Step == nil {
+			continue
+		}
+		binding := planner.Binding{Prepared: q.prepared, Now: q.Clock(), User: q.who.Node, Event: &about}
+		if _, err := binding.Args(plan.Read.Step.Params); err != nil {
 			return err
 		}
 	}

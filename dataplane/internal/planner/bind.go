@@ -205,6 +205,10 @@ func typed[T any](items []any) (any, error) {
 	return out, nil
 }
 
+// errNullItem refuses a null in a list. Validation lets it pass where a variable has another
+// default.
+var errNullItem = fault.New(fault.BadArguments, "A list holds null, which is no value of its items.")
+
 // resolve finds the coerced value of a source.
 func (b *Binding) resolve(p *Param, s Source) (any, error) {
 	scalar := s.scalar
@@ -257,6 +261,9 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 			v, err := b.resolve(p, item)
 			if err != nil {
 				return nil, err
+			}
+			if v == nil {
+				return nil, errNullItem
 			}
 			items = append(items, v)
 		}
