@@ -23,6 +23,7 @@ import (
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/functiondeploy"
+	"icehouse/controlplane/functionport"
 	"icehouse/controlplane/mail"
 	"icehouse/controlplane/managementapi"
 	"icehouse/controlplane/password"
@@ -78,6 +79,7 @@ type ControlPlane struct {
 	accounts  *account.Service
 	projects  *project.Service
 	functions *functiondeploy.Service
+	port      *functionport.Port
 	system    *managementapi.API
 	runner    *migrationrun.Runner
 	logger    *slog.Logger
@@ -157,10 +159,11 @@ func New(c Config) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
+	port := &functionport.Port{Store: c.Store, Accounts: accounts, Projects: projects, Bundles: functions, Functions: c.Functions, Now: c.Clock, Logger: c.Logger}
 	if c.Mail != nil { // last: it has to be closed
 		accounts.Mail = mail.NewQueue(mail.Options{Letters: c.Store, Write: accounts.Write, Sender: c.Mail, Pause: c.MailPause, Now: c.Clock, Log: c.Logger})
 	}
-	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger,
+	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, port: port, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger,
 		logs: c.Store, pause: cmp.Or(c.SweepPause, time.Minute), now: c.Clock}, nil
 }
 
@@ -223,8 +226,13 @@ func (p *ControlPlane) sweepLogs(ctx context.Context) {
 // SystemHandler serves /system (platform §4.1).
 func (p *ControlPlane) SystemHandler() http.Handler { return p.system }
 
-// FunctionsHandler serves /functions/files/ (platform §2.13).
-func (p *ControlPlane) FunctionsHandler() http.Handler { return p.functions.Handler() }
+// FunctionsHandler serves /functions/ (platform §2.13).
+func (p *ControlPlane) FunctionsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/functions/files/", p.functions.Uploads())
+	mux.Handle("/functions/", p.port.Handler())
+	return mux
+}
 
 // Registry tells which release of which project serves: a directory.Source, and
 // Release for the data plane's schema cache.
