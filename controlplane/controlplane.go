@@ -34,6 +34,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
+	"icehouse/tenancy/egress"
 	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/token"
 )
@@ -53,6 +54,7 @@ type Config struct {
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
 	// Functions make code callable; nil: it is stored, and does not run.
 	Functions functiondeploy.Runtime
+	Webhooks  egress.Policy // what those may call that run elsewhere
 	// OnRelease is told after a project's release or its root tokens changed, or it
 	// went away, or its name, alias or flags changed. It may wait until every process can
 	// know (invalidation).
@@ -141,7 +143,7 @@ func New(c Config) (*ControlPlane, error) {
 	runner := c.runner(registry)
 	deployer := &deployment.Deployer{
 		Store: c.Store, Runner: runner, RootToken: accounts.NewRootToken,
-		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Logger: c.Logger, Now: c.Clock,
+		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Webhooks: c.Webhooks, Logger: c.Logger, Now: c.Clock,
 	}
 	removeFiles := func(ctx context.Context, scope isolation.Scope) error {
 		return errors.Join(c.Functions.Remove(ctx, scope), functions.Remove(scope.Project()))
