@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/bcrypt"
 
 	"icehouse/dataplane"
 	"icehouse/dataplane/compiledschema"
@@ -346,7 +347,7 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 	for _, row := range []struct{ returned, want string }{
 		{`{"data":{"total":3,"parts":[1,2],"at":"2017-01-01"}}`, `{"b":{"total":3,"parts":[1,2],"at":"2017-01-01T00:00:00.000Z","note":null}}`},
 		{`{}`, `null 2063 [b] The function 'sum' returned no data, but its type SumPayload! can't be null.`},
-		{`{"data":null}`, `null 0 [b] Cannot return null for non-nullable field 'b'.`},
+		{`{"data":null}`, `null 2063 [b] The function 'sum' returned no data, but its type SumPayload! can't be null.`},
 		{`{"data":{"parts":[]}}`, `null 0 [b total] Cannot return null for non-nullable field 'total'.`},
 		{`{"data":{"total":1,"parts":3}}`, `null 5004 [b] The function returned a value for the field 'parts' that is not of the type [Int!].`},
 		{`{"data":{"total":1.5}}`, `null 5004 [b] The function returned a value for the field 'total' that is not of the type Int.`},
@@ -358,6 +359,7 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 		{`{"data":{"id":"a"}}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list.`},
 		{`{"data":[{"n":1}]}`, `{"rows":null} 0 [rows 0 id] Cannot return null for non-nullable field 'id'.`},
 		{`{"data":[1]}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list of objects.`},
+		{`{"data":[{"id":"a"},null]}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list of objects.`},
 		{`{"data":[]}`, `{"rows":[]}`},
 	} {
 		check("rows", `{ rows { id n } }`, row.returned, row.want)
@@ -552,6 +554,67 @@ func hideIDs(calls []string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// TestPasswordsInHooks: a password is hashed when it is read (data-api §2.12). Hooks and
+// logs see the hash; what a hook returns as one is stored as it is, anything else is
+// hashed.
+func TestPasswordsInHooks(t *testing.T) {
+	each(t, func(t *testing.T, c Context) {
+		s := &scripted{does: map[string]func(string, string) (string, error){}}
+		var hooks []compiledschema.Function
+		for _, verb := range []compiledschema.Verb{compiledschema.Create, compiledschema.Update} {
+			hooks = append(hooks, hook("before", compiledschema.OperationBefore, "User", verb))
+		}
+		p := deployFunctions(t, c, `type User @model { id: ID! @isUnique name: String password: Password }`, s, nil, hooks)
+		other := `$2a$04$` + strings.Repeat("a", 53)
+		for _, row := range []struct{ returns, stored string }{
+			{"as is", "seen"}, {"nothing", "seen"}, {other, other}, {"changed", ""},
+		} {
+			var seen string
+			s.does["before"] = func(data, _ string) (string, error) {
+				var given struct{ Password string }
+				err := json.Unmarshal([]byte(data), &given)
+				switch seen = given.Password; row.returns {
+				case "nothing":
+					return `{}`, err
+				case "as is":
+					return `{"data":` + data + `}`, err
+				default:
+					return `{"data":{"password":"` + row.returns + `"}}`, err
+				}
+			}
+			answer := func(query string) (id, password string) {
+				t.Helper()
+				_, text := p.Do(t, Request{Query: query})
+				var got struct {
+					Data map[string]struct{ ID, Password string }
+				}
+				if err := json.Unmarshal([]byte(text), &got); err != nil || len(got.Data) != 1 {
+					t.Fatal(text, err)
+				}
+				for _, one := range got.Data {
+					id, password = one.ID, one.Password
+				}
+				plain := "secret1"
+				if row.returns == "changed" {
+					plain = "changed"
+				}
+				if want := strings.ReplaceAll(row.stored, "seen", seen); want != "" && password != want || bcrypt.CompareHashAndPassword([]byte(seen), []byte("secret1")) != nil ||
+					row.stored != other && bcrypt.CompareHashAndPassword([]byte(password), []byte(plain)) != nil {
+					t.Errorf("%s: stored %s, seen %s", row.returns, password, seen)
+				}
+				return id, password
+			}
+			id, _ := answer(`mutation { createUser(password: "secret1") { id password } }`)
+			answer(`mutation { updateUser(id: "` + id + `", password: "secret1") { id password } }`)
+		}
+		for _, e := range s.log {
+			if strings.Contains(string(e.Message), "secret1") {
+				t.Errorf("a password is in a log: %s", e.Message)
+			}
+		}
+	})
 }
 
 // TestHooksAndPermissions: who may not write runs no function; what is looked at is what

@@ -46,7 +46,7 @@ func (r *Request) Resolve(ctx context.Context, n *planner.Node, data []byte) (ou
 	c := r.call(f, data)
 	c.address, c.auth = r.Address, r.Auth()
 	c.accept = func(answer returned) (err error) {
-		if answer.Data == nil && n.NonNull {
+		if n.NonNull && (answer.Data == nil || string(bytes.TrimSpace(answer.Data)) == "null") { // LQ-12
 			return fault.New(fault.ResolverNull, "The function '%s' returned no data, but its type %s can't be null.", f.Name, n.Call.Resolver.Field.Type)
 		}
 		out, err = shaped(r.Schema, n, answer.Data)

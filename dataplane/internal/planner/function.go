@@ -64,6 +64,9 @@ func (b *Binding) appendData(out []byte, d Data) ([]byte, error) {
 		return append(out, "null"...), nil
 	case d.leaf != nil:
 		v, err := b.resolve(d.leaf, d.leaf.Source)
+		if err == nil && d.leaf.scalar == datamodel.Password {
+			v, err = b.hashed(v, false)
+		}
 		if err != nil {
 			return nil, err
 		}
