@@ -164,7 +164,7 @@ func hideRequest(body string) string {
 	_ = json.Compact(&data, answer.Data)
 	out := data.String()
 	for _, e := range answer.Errors {
-		message, _, _ := strings.Cut(e.Message, " See the function's log")
+		message, _, _ := strings.Cut(e.Message, " See the function's log for executionId '")
 		out += fmt.Sprintf(" %d %v %s", e.Code, e.Path, message)
 		if e.FunctionError != nil {
 			out += " " + string(e.FunctionError)
@@ -300,7 +300,7 @@ func TestWhatFunctionsReturn(t *testing.T) {
 			{&function.Error{Kind: function.Crashed, Text: "Error: oh no\n    at greet.ts:3"}, `{"enter":null} 5008 [enter] The function 'enter' failed: Error: oh no.`},
 			{&function.Error{Kind: function.TimedOut, Text: "it took too long"}, `{"enter":null} 5008 [enter] The function 'enter' failed: it took too long.`},
 			{&function.Error{Kind: function.BadStatus, Status: 500, Body: []byte("x"), Text: "x"}, `{"enter":null} 5000 [enter] The webhook of the function 'enter' answered with the status 500.`},
-			{&function.Error{Kind: function.Unreachable, Text: "nobody answers"}, `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: nobody answers`},
+			{&function.Error{Kind: function.Unreachable, Text: "nobody answers"}, `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: nobody answers.`},
 		} {
 			s.does["enter"] = func(string, string) (string, error) { return "", row.failure }
 			p.answers(t, `mutation { enter(email: "a") { token } }`, row.want)
@@ -321,8 +321,8 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 		{`{}`, `{"enter":null}`},
 		{``, `{"enter":null}`},
 		{`{"data":null}`, `{"enter":null}`},
-		{`{"data":[{"token":"x"}]}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
-		{`{"data":5}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
+		{`{"data":[{"token":"x"}]}`, `{"enter":null} 5007 [enter] Data that is not an object was returned by the function enter`},
+		{`{"data":5}`, `{"enter":null} 5007 [enter] Data that is not an object was returned by the function enter`},
 		{`{"error":"bad \"e-mail\""}`, `{"enter":null} 5001 [enter] function execution error: bad "e-mail" "bad \"e-mail\""`},
 		{`{"error":{"code":1,"m":"é"}}`, `{"enter":null} 5002 [enter] function execution error {"code":1,"m":"é"}`},
 		{`{"error":null,"data":{"token":"x"}}`, `{"enter":{"t":"x","__typename":"EnterPayload"}}`},
@@ -356,10 +356,10 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 	}
 	for _, row := range []struct{ returned, want string }{
 		{`{"data":[{"n":1.5,"id":7},{"id":"a"}]}`, `{"rows":[{"id":"7","n":1.5},{"id":"a","n":null}]}`},
-		{`{"data":{"id":"a"}}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list.`},
+		{`{"data":{"id":"a"}}`, `{"rows":null} 5007 [rows] Data that is not a list was returned by the function rows`},
 		{`{"data":[{"n":1}]}`, `{"rows":null} 0 [rows 0 id] Cannot return null for non-nullable field 'id'.`},
-		{`{"data":[1]}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list of objects.`},
-		{`{"data":[{"id":"a"},null]}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list of objects.`},
+		{`{"data":[1]}`, `{"rows":null} 5007 [rows] Data that is not a list of objects was returned by the function rows`},
+		{`{"data":[{"id":"a"},null]}`, `{"rows":null} 5007 [rows] Data that is not a list of objects was returned by the function rows`},
 		{`{"data":[]}`, `{"rows":[]}`},
 	} {
 		check("rows", `{ rows { id n } }`, row.returned, row.want)
@@ -492,7 +492,7 @@ func TestHooksBefore(t *testing.T) {
 			{"refused", `5001 [createCustomer] function execution error: no "no"`},
 			{"missing", `3020 [createCustomer] You are trying to set a required field to null. Fieldname if known: email`},
 			{"typed", `5004 [createCustomer] The function returned a value for the field 'age' that is not of the type Int.`},
-			{"list", `5007 [createCustomer] The function 'create' returned data that is not an object.`},
+			{"list", `5007 [createCustomer] Data that is not an object was returned by the function create`},
 		} {
 			p.answers(t, `mutation { createCustomer(email: "`+row.email+`", orders: [{text: "raw"}]) { email } }`, `{"createCustomer":null} `+row.want)
 		}
