@@ -37,6 +37,7 @@ type scripted struct {
 	mu    sync.Mutex
 	does  map[string]func(data, event string) (string, error)
 	calls []string // name and data
+	last  function.Call
 	log   []functionlog.Entry
 }
 
@@ -47,6 +48,7 @@ func (s *scripted) Invoke(_ context.Context, _ isolation.Scope, c function.Call)
 	}
 	s.mu.Lock()
 	s.calls = append(s.calls, c.Name+" "+string(event.Data))
+	s.last = c
 	do := s.does[c.Name]
 	s.mu.Unlock()
 	if do == nil {
@@ -408,6 +410,14 @@ func TestResolvers(t *testing.T) {
 		p.answersTo(t, r, `{"sum":{"total":3}}`)
 		if !strings.Contains(event, `"auth":{"nodeId":"`+id+`","typeName":"User","token":"`+r.Token+`"}`) {
 			t.Error("auth of a node: ", event)
+		}
+		p.answersTo(t, Request{Query: r.Query, Token: AdminToken}, `{"sum":{"total":3}}`)
+		if s.last.Nested {
+			t.Error("a call is taken for one that a function waits for")
+		}
+		p.answersTo(t, Request{Query: r.Query, Token: regexp.MustCompile(`"pat":"([^"]+)`).FindStringSubmatch(event)[1]}, `{"sum":{"total":3}}`)
+		if !s.last.Nested {
+			t.Error("a call that a function waits for is taken for any")
 		}
 		p.answersTo(t, Request{Query: r.Query, Token: AdminToken}, `{"sum":{"total":3}}`)
 		if !strings.Contains(event, `"typeName":"PAT","token":"`+AdminToken) {

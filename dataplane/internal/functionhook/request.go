@@ -23,6 +23,8 @@ type Request struct {
 	Address   string // of the client
 	// Auth says who sends the request; nil for nobody. Only resolvers are told (LQ-9).
 	Auth func() *Auth
+	// Nested says whether a function sends the request.
+	Nested func() bool
 	// Calls counts those of the request.
 	Calls atomic.Int32
 }
@@ -34,7 +36,7 @@ func (r *Request) do(ctx context.Context, c call) error {
 }
 
 func (r *Request) call(f *compiledschema.Function, data []byte) call {
-	return call{project: r.Project, function: f, requestID: r.RequestID, data: data}
+	return call{project: r.Project, function: f, requestID: r.RequestID, nested: r.Nested(), data: data}
 }
 
 // Resolve implements executor.Functions.
