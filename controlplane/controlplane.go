@@ -23,6 +23,7 @@ import (
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/functiondeploy"
+	"icehouse/controlplane/functionport"
 	"icehouse/controlplane/mail"
 	"icehouse/controlplane/managementapi"
 	"icehouse/controlplane/password"
@@ -33,6 +34,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
+	"icehouse/tenancy/egress"
 	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/token"
 )
@@ -52,6 +54,7 @@ type Config struct {
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
 	// Functions make code callable; nil: it is stored, and does not run.
 	Functions functiondeploy.Runtime
+	Webhooks  egress.Policy // what those may call that run elsewhere
 	// OnRelease is told after a project's release or its root tokens changed, or it
 	// went away, or its name, alias or flags changed. It may wait until every process can
 	// know (invalidation).
@@ -81,6 +84,7 @@ type ControlPlane struct {
 	accounts  *account.Service
 	projects  *project.Service
 	functions *functiondeploy.Service
+	port      *functionport.Port
 	system    *managementapi.API
 	runner    *migrationrun.Runner
 	logger    *slog.Logger
@@ -142,7 +146,7 @@ func New(c Config) (*ControlPlane, error) {
 	runner := c.runner(registry)
 	deployer := &deployment.Deployer{
 		Store: c.Store, Runner: runner, RootToken: accounts.NewRootToken,
-		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Logger: c.Logger, Now: c.Clock,
+		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Webhooks: c.Webhooks, Logger: c.Logger, Now: c.Clock,
 	}
 	removeFiles := func(ctx context.Context, scope isolation.Scope) error {
 		return errors.Join(c.Functions.Remove(ctx, scope), functions.Remove(scope.Project()))
@@ -160,10 +164,11 @@ func New(c Config) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
+	port := &functionport.Port{Store: c.Store, Accounts: accounts, Projects: projects, Bundles: functions, Functions: c.Functions, Now: c.Clock, Logger: c.Logger}
 	if c.Mail != nil { // last: it has to be closed
 		accounts.Mail = mail.NewQueue(mail.Options{Letters: c.Store, Write: accounts.Write, Sender: c.Mail, Pause: c.MailPause, Now: c.Clock, Log: c.Logger})
 	}
-	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger,
+	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, port: port, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger,
 		logs: c.Store, pause: cmp.Or(c.SweepPause, time.Minute), now: c.Clock}, nil
 }
 
@@ -226,8 +231,13 @@ func (p *ControlPlane) sweepLogs(ctx context.Context) {
 // SystemHandler serves /system (platform §4.1).
 func (p *ControlPlane) SystemHandler() http.Handler { return p.system }
 
-// FunctionsHandler serves /functions/files/ (platform §2.13).
-func (p *ControlPlane) FunctionsHandler() http.Handler { return p.functions.Handler() }
+// FunctionsHandler serves /functions/ (platform §2.13).
+func (p *ControlPlane) FunctionsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/functions/files/", p.functions.Uploads())
+	mux.Handle("/functions/", p.port.Handler())
+	return mux
+}
 
 // Registry tells which release of which project serves: a directory.Source, and
 // Release for the data plane's schema cache.

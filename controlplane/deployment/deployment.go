@@ -36,6 +36,7 @@ import (
 	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/relational"
 	"icehouse/tenancy"
+	"icehouse/tenancy/egress"
 )
 
 // Deployer deploys.
@@ -50,8 +51,10 @@ type Deployer struct {
 	// Functions make callable what Code reads of a function.
 	Functions functiondeploy.Runtime
 	Code      func(tenancy.ProjectID, definition.Function) function.Code
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Webhooks says which addresses functions may have elsewhere.
+	Webhooks egress.Policy
+	Logger   *slog.Logger
+	Now      func() time.Time
 }
 
 // Request is one deploy.
@@ -316,7 +319,7 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	if a.release, a.problems = encoded, problems; err != nil || len(problems) > 0 {
 		return a, err
 	}
-	a.warnings = append(a.warnings, warnings...)
+	a.warnings = append(append(a.warnings, warnings...), def.Refused(d.Webhooks)...)
 	a.exposed = exposure.Of(a.new.Model, release.Permissions)
 	return a, d.checkRows(ctx, a)
 }

@@ -327,7 +327,11 @@ func fairShares(t testing.TB, c Context, many, times int) (longest time.Duration
 	f := handler("f", "Line", `subscription { Line { node { what } } }`, 0)
 	all := &together{t: t}
 	slow := deployFunctionsWith(t, c, ordersSDL, &scripted{does: map[string]func(string, string) (string, error){
-		"f": func(string, string) (string, error) { count.Add(1); time.Sleep(20 * time.Millisecond); return "{}", nil }}}, nil, []compiledschema.Function{f}, all.join, "")
+		"f": func(string, string) (string, error) {
+			count.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			return "{}", nil
+		}}}, nil, []compiledschema.Function{f}, all.join, "")
 	quick := deployFunctionsWith(t, c, ordersSDL, &scripted{does: map[string]func(string, string) (string, error){
 		"f": func(string, string) (string, error) { came <- time.Now(); return "{}", nil }}}, nil, []compiledschema.Function{f}, all.join, "")
 	lines := strings.Repeat(`{what: "x"}, `, 100)

@@ -32,6 +32,7 @@ type call struct {
 	address   string // of the client; "" for hooks and events
 	auth      *Auth
 	eventID   string // of an event that the function is told of
+	nested    bool   // a function waits for it
 	data      []byte // JSON
 	// accept looks at what was returned. What it refuses is a failure.
 	accept func(returned) error
@@ -54,7 +55,7 @@ func (s *Stage) do(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	invoke := function.Call{Name: c.function.Name, Version: c.function.Version, Event: event, ID: c.eventID}
+	invoke := function.Call{Name: c.function.Name, Version: c.function.Version, Event: event, ID: c.eventID, Nested: c.nested}
 	if hook := c.function.Webhook; hook != nil {
 		secret, err := s.Tokens.WebhookSecret(c.project.Project)
 		if err != nil {

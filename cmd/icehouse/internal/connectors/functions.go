@@ -18,7 +18,7 @@ import (
 
 // openFunctions opens what runs functions. keys seal what it keeps of them.
 func openFunctions(c config.Config, keys secret.Keyring, closers *rungroup.Closers) (*function.Functions, error) {
-	client := egress.New(egress.Policy{Open: c.WebhookOpen, Loopback: c.Dev})
+	client := egress.New(webhooks(c))
 	closers.Push("calls of webhooks", func() error { client.Close(); return nil })
 	var code function.Driver
 	if c.Functions == config.NodeFunctions {
@@ -30,6 +30,11 @@ func openFunctions(c config.Config, keys secret.Keyring, closers *rungroup.Close
 	functions := function.Open(code, webhookfunc.New(client, time.Now))
 	closers.Push("functions", functions.Close)
 	return functions, nil
+}
+
+// webhooks says which addresses functions may have elsewhere.
+func webhooks(c config.Config) egress.Policy {
+	return egress.Policy{Open: c.WebhookOpen, Loopback: c.Dev}
 }
 
 // functionLog takes what functions did; nobody does in roles that run none.

@@ -77,6 +77,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
 		Functions:    functions,
+		Webhooks:     webhooks(c),
 		OnRelease: func(project tenancy.ProjectID) {
 			changed(project)
 			p.announcer.Announce(project)

@@ -1,13 +1,14 @@
 package servicedef
 
 import (
+	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"icehouse/cmd/icehouse/internal/yamldoc"
+	"icehouse/tenancy/egress"
 )
 
 // The grammar of graphcool.yml is that of platform §1.3.
@@ -239,9 +240,9 @@ func (l *loader) checkWebhook(path string, n *yamldoc.Node) {
 
 func (l *loader) checkURL(path string, n *yamldoc.Node) {
 	text, _ := n.Text()
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		l.problem(n.At, "%s: want an absolute http or https URL", path)
+	var unusable *egress.Error
+	if err := (egress.Policy{}).Check(text); errors.Is(err, egress.ErrURL) && errors.As(err, &unusable) {
+		l.problem(n.At, "%s: want an absolute http or https URL: %s", path, unusable.Text)
 	}
 }
 
