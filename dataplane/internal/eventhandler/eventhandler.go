@@ -189,9 +189,12 @@ func (p *place) take(ctx context.Context) (taken int, err error) {
 	for _, project := range claimed {
 		p.room <- struct{}{}
 		p.busy.Go(func() {
-			defer p.look() // there may be more, and there is room
-			defer func() { <-p.room }()
-			p.turn(ctx, project)
+			came := p.turn(ctx, project)
+			full := len(p.room) == cap(p.room)
+			<-p.room
+			if came || full { // there may be more, or there is room again
+				p.look()
+			}
 		})
 	}
 	return len(claimed), err
