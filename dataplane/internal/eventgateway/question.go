@@ -71,7 +71,7 @@ func (q *question) try() error {
 		all[i] = f.name
 	}
 	for _, about := range []planner.Event{{Kind: database.Created}, {Kind: database.Updated}, {Kind: database.Updated, Given: all}, {Kind: database.Deleted}} {
-		plan, err := q.plan(about.Kind, about.Given)
+		plan, err := q.make(about.Kind, about.Given)
 		if err != nil {
 			return err
 		}
@@ -232,6 +232,12 @@ func mayPass(f *fault.Fault) bool {
 
 func (q *question) once(plan *planner.Plan, about *planner.Event) (executor.Result, error) {
 	s := q.stream
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-s.gateway.ctx.Done():
+		return executor.Result{}, s.gateway.ctx.Err()
+	}
 	ctx, cancel := context.WithTimeout(s.gateway.ctx, s.gateway.Timeout)
 	defer cancel()
 	return executor.Run(ctx, executor.Request{
@@ -273,8 +279,7 @@ func (q *question) plan(kind database.EventKind, given []string) (*planner.Plan,
 	if plan, ok := q.plans[key]; ok {
 		return plan, nil
 	}
-	who := planner.Requester{Admin: q.who.Admin, Type: q.who.Type}.In(q.stream.schema)
-	plan, err := planner.MakeForEvent(q.prepared, q.target(who), kind, given)
+	plan, err := q.make(kind, given)
 	if err != nil {
 		return nil, err
 	}
@@ -283,4 +288,9 @@ func (q *question) plan(kind database.EventKind, given []string) (*planner.Plan,
 	}
 	q.plans[key] = plan
 	return plan, nil
+}
+
+func (q *question) make(kind database.EventKind, given []string) (*planner.Plan, error) {
+	who := planner.Requester{Admin: q.who.Admin, Type: q.who.Type}.In(q.stream.schema)
+	return planner.MakeForEvent(q.prepared, q.target(who), kind, given)
 }
