@@ -52,7 +52,7 @@ type Config struct {
 const (
 	projects = 32               // that have a turn at a time, of one placement
 	slice    = time.Second      // of a turn; what runs then ends
-	lease    = 30 * time.Second // of a turn, longer than what runs then may take
+	lease    = 30 * time.Second // of a turn; what runs ends before
 	often    = time.Second      // between looks while something happened not long ago
 	recently = time.Minute
 	rarely   = 5 * time.Minute // between looks while nothing happens

@@ -61,7 +61,7 @@ type turn struct {
 // turn tells a project's functions of what is due, for a while. It is true when something
 // came of it.
 func (p *place) turn(ctx context.Context, project tenancy.ProjectID) bool {
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease-2*settleTime) // nobody else has the project meanwhile
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, cancel) })()
 	defer func() {
