@@ -307,6 +307,15 @@ func TestWhatFunctionsReturn(t *testing.T) {
 			s.does["enter"] = func(string, string) (string, error) { return "", row.failure }
 			p.answers(t, `mutation { enter(email: "a") { token } }`, row.want)
 		}
+		// What runs elsewhere was not reached when it does not answer in time, and may answer too much.
+		p = resolverProjectWith(t, c, s, func(*dataplane.Config) {}, "http://127.0.0.1/")
+		for kind, want := range map[function.Kind]string{
+			function.TimedOut: `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: x.`,
+			function.TooLarge: `{"enter":null} 5003 [enter] The function 'enter' failed: x.`,
+		} {
+			s.does["enter"] = func(string, string) (string, error) { return "", &function.Error{Kind: kind, Text: "x"} }
+			p.answers(t, `mutation { enter(email: "a") { token } }`, want)
+		}
 	})
 }
 
@@ -333,6 +342,7 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 		{`{"error":[]}`, `{"enter":null} 5003 [enter] The function returned an error that is neither a text nor an object.`},
 		{`[1]`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
 		{`"text"`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
+		{`{"data":{"token":"half \ud83d of \u00e9"}}`, `{"enter":{"t":"half � of é","__typename":"EnterPayload"}}`},
 		{`{"data":{"token":5}}`, `{"enter":null} 5004 [enter] The function returned a value for the field 'token' that is not of the type String.`},
 	} {
 		check("enter", `mutation { enter(email: "a") { t: token __typename } }`, row.returned, row.want)

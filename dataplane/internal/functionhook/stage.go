@@ -74,7 +74,7 @@ func (s *Stage) do(ctx context.Context, c call) error {
 		err = ctx.Err()
 	case err != nil:
 		e.invocationFailed(err)
-		err = failure(err, c.function.Name, c.requestID)
+		err = failure(err, c.function, c.requestID)
 	default:
 		var r returned
 		r, err = read(out, c.function.Webhook == nil, c.requestID)
