@@ -2,6 +2,7 @@ package functionhook
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"icehouse/dataplane/compiledschema"
@@ -29,7 +30,8 @@ type call struct {
 	project   directory.Entry
 	function  *compiledschema.Function
 	requestID string
-	address   string // of the client; "" for hooks and events
+	address   string // of the client; "" for hooks and events, which have no header either
+	header    http.Header
 	auth      *Auth
 	nested    bool   // a function waits for it
 	data      []byte // JSON
@@ -89,7 +91,7 @@ func (s *Stage) do(ctx context.Context, c call) error {
 
 func (s *Stage) context(c call, pat string) eventContext {
 	out := eventContext{
-		Request: eventRequest{SourceIP: c.address, Method: "post"},
+		Request: eventRequest{SourceIP: c.address, Headers: headersFor(c.header), Method: "post"},
 		Graphcool: eventProject{
 			ProjectID: c.project.Project, ServiceID: c.project.Project, PAT: pat, RootToken: pat, Endpoints: s.Addresses.of(c.project.Project),
 		},

@@ -91,6 +91,7 @@ type Caller struct {
 	// Address is the client's (clientaddress); Source what it says it is
 	// (x-graphcool-source).
 	Address, Source string
+	Header          http.Header // of the request; not to be changed
 }
 
 // Options bound requests.
@@ -322,7 +323,7 @@ func (h *handler) caller(r *http.Request, entry directory.Entry, api API, reques
 	return Caller{
 		Project: entry, API: api, RequestID: requestID, Token: bearer(r),
 		Explain: r.Header.Get("X-Icehouse-Explain") == "1", As: r.Header.Get("X-Icehouse-As"),
-		Address: clientaddress.Of(r, h.options.Proxies), Source: r.Header.Get("X-Graphcool-Source"),
+		Address: clientaddress.Of(r, h.options.Proxies), Source: r.Header.Get("X-Graphcool-Source"), Header: r.Header,
 	}
 }
 
