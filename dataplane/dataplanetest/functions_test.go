@@ -307,6 +307,11 @@ func TestWhatFunctionsReturn(t *testing.T) {
 			s.does["enter"] = func(string, string) (string, error) { return "", row.failure }
 			p.answers(t, `mutation { enter(email: "a") { token } }`, row.want)
 		}
+		// A panic of ours ends one request, whichever goroutine it is in.
+		s.does["enter"] = func(string, string) (string, error) { panic("on purpose") }
+		if _, answer := p.Do(t, Request{Query: `mutation { enter(email: "a") { token } }`}); !strings.Contains(answer, `{"data":{"enter":null},"errors":[{"message":"Whoops.`) {
+			t.Error(answer)
+		}
 		// What runs elsewhere was not reached when it does not answer in time, and may answer too much.
 		p = resolverProjectWith(t, c, s, func(*dataplane.Config) {}, "http://127.0.0.1/")
 		for kind, want := range map[function.Kind]string{
@@ -661,6 +666,41 @@ func TestHooksAndPermissions(t *testing.T) {
 		p.answersTo(t, Request{Query: `mutation { createPost(text: "mine") { text } }`, Token: AdminToken}, `{"createPost":{"text":"theirs"}}`)
 		p.answers(t, `mutation { createPost(text: "mine") { text } }`, `{"createPost":null} 3008 [createPost] Insufficient permissions for this mutation`)
 		p.answers(t, `mutation { createPost(text: "theirs") { text } }`, `{"createPost":{"text":"theirs"}}`)
+	})
+}
+
+// TestHooksOfOneBranch: of an updateOrCreate only the branch that is taken runs hooks, and
+// the other may be forbidden, or have none.
+func TestHooksOfOneBranch(t *testing.T) {
+	const refused = ` 3008 [updateOrCreatePost] Insufficient permissions for this mutation`
+	each(t, func(t *testing.T, c Context) {
+		for _, row := range []struct {
+			may, hooked        compiledschema.Verb
+			found, missing     string
+			onFound, onMissing int
+		}{
+			{compiledschema.Update, compiledschema.Create, `{"updateOrCreatePost":{"text":"b"}}`, `{"updateOrCreatePost":null}` + refused, 0, 0},
+			{compiledschema.Update, compiledschema.Update, `{"updateOrCreatePost":{"text":"hook"}}`, `{"updateOrCreatePost":null}` + refused, 1, 0},
+			{compiledschema.Create, compiledschema.Create, `{"updateOrCreatePost":null}` + refused, `{"updateOrCreatePost":{"text":"hook"}}`, 0, 1},
+			{compiledschema.Create, compiledschema.Update, `{"updateOrCreatePost":null}` + refused, `{"updateOrCreatePost":{"text":"c"}}`, 0, 0},
+		} {
+			s := &scripted{does: map[string]func(string, string) (string, error){"hook": always(`{"data":{"text":"hook"}}`)}}
+			p := deployFunctions(t, c, `type Post @model { id: ID! @isUnique text: String }`, s, []compiledschema.Permission{
+				{Target: "Post", Verb: row.may}, {Target: "Post", Verb: compiledschema.Read},
+			}, []compiledschema.Function{hook("hook", compiledschema.OperationBefore, "Post", row.hooked)})
+			_, created := p.Do(t, Request{Query: `mutation { createPost(text: "a") { id } }`, Token: AdminToken})
+			id := ids.FindString(created)
+			_ = s.called()
+			ask := func(id, want string, calls int) {
+				t.Helper()
+				p.answers(t, `mutation { updateOrCreatePost(update: {id: `+id+`, text: "b"}, create: {text: "c"}) { text } }`, want)
+				if called := s.called(); len(called) != calls {
+					t.Errorf("called: %q", called)
+				}
+			}
+			ask(id, row.found, row.onFound)
+			ask(`"cjnobodyhasthisidever0000"`, row.missing, row.onMissing)
+		}
 	})
 }
 

@@ -231,7 +231,18 @@ func (h *handler) one(ctx context.Context, c Caller, e element) Answer {
 	if e.fault != nil {
 		return Answer{Body: response.AppendEnvelope(nil, e.fault, c.RequestID)}
 	}
-	return h.service.Execute(ctx, c, e.request)
+	answer, err := h.execute(ctx, c, e)
+	if err != nil {
+		h.log.ErrorContext(ctx, "request panicked", "error", err, "requestId", c.RequestID)
+		return Answer{Body: response.AppendEnvelope(nil, fault.Of(err), c.RequestID), Broken: true}
+	}
+	return answer
+}
+
+// execute returns an error only where Execute panics.
+func (h *handler) execute(ctx context.Context, c Caller, e element) (answer Answer, err error) {
+	defer fault.Recover(&err)
+	return h.service.Execute(ctx, c, e.request), nil
 }
 
 // batch answers all elements, some at the same time, in their order.
