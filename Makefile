@@ -36,7 +36,7 @@ install: build ## Copy the binary to PREFIX/bin (PREFIX=/usr/local).
 
 .PHONY: test
 test: build ## Start the real components that tests need and run every test.
-	$(TESTBED) go test $(FLAGS) $(PKG)
+	$(TESTBED) go test -timeout 20m $(FLAGS) $(PKG)
 
 .PHONY: corpus
 corpus: ## Deploy services that people wrote, and send their operations.

@@ -16,7 +16,6 @@ import (
 // another was given on the other node, or while others write (data-api §4.3, LQ-D45). A
 // cursor is of one type of one project.
 func TestSubscriptionsByWhoAsks(t *testing.T) {
-	t.Parallel()
 	broker := testbed.RabbitMQ(t)
 	env := map[string]string{"MASTER_TOKEN": "a master token for tests", "JWT_SECRET": "a signing secret for tests",
 		"DATABASE_URL": testbed.Database(t), "QUEUE_URL": broker.URL}

@@ -152,7 +152,7 @@ func TestHandlersSurvive(t *testing.T) {
 	total := 0
 	for i := range writers {
 		total += last[i]
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 			heard.mu.Lock()
 			missing := 0
 			for k := range last[i] {

@@ -55,8 +55,9 @@ type Handling interface {
 	Handle(ctx context.Context, scope isolation.Scope, handlers []Handler) error
 	// Claim takes projects that have something due and that nobody else has, at most
 	// limit, for as long as the lease lasts: those first whose turn was the longest ago.
-	// Who is done with one gives it back.
+	// Keep renews it; false: somebody else may have the project. Who is done gives it back.
 	Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]tenancy.ProjectID, error)
+	Keep(ctx context.Context, holder string, project tenancy.ProjectID, lease time.Duration) (bool, error)
 	GiveBack(ctx context.Context, holder string, project tenancy.ProjectID) error
 	// Due reads what is due behind an id, in order, at most limit, without what must wait:
 	// for its time, or for an earlier event of the same node and function.
@@ -106,6 +107,16 @@ func (db *DB) Claim(ctx context.Context, holder string, lease time.Duration, lim
 	}
 	projects, err := h.Claim(ctx, holder, lease, limit)
 	return projects, describe(ctx, err)
+}
+
+// Keep renews the lease of a project that Claim took: see Handling.
+func (db *DB) Keep(ctx context.Context, holder string, project tenancy.ProjectID, lease time.Duration) (bool, error) {
+	h, err := db.handling(project)
+	if err != nil {
+		return false, err
+	}
+	kept, err := h.Keep(ctx, holder, project, lease)
+	return kept, describe(ctx, err)
 }
 
 // GiveBack gives a project back that Claim took.

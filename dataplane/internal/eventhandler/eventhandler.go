@@ -52,7 +52,8 @@ type Config struct {
 const (
 	projects = 32               // that have a turn at a time, of one placement
 	slice    = time.Second      // of a turn; what runs then ends
-	lease    = 30 * time.Second // of a turn; what runs ends before
+	lease    = 9 * time.Second  // of a turn, which renews it
+	longest  = 20 * time.Second // of a turn; what still runs then is ended
 	often    = time.Second      // between looks while something happened not long ago
 	recently = time.Minute
 	rarely   = 5 * time.Minute // between looks while nothing happens

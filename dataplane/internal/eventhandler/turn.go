@@ -61,7 +61,10 @@ type turn struct {
 // turn tells a project's functions of what is due, for a while. It is true when something
 // came of it.
 func (p *place) turn(ctx context.Context, project tenancy.ProjectID) bool {
-	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease-2*settleTime) // nobody else has the project meanwhile
+	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { p.keep(calls, project, cancel) })
+	defer keeping.Wait()
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, cancel) })()
 	defer func() {
@@ -79,6 +82,29 @@ func (p *place) turn(ctx context.Context, project tenancy.ProjectID) bool {
 		p.Used(project, meter.Use{Functions: t.calls})
 	}
 	return t.came
+}
+
+// keep renews the lease of a turn until its context ends, and ends the turn when somebody
+// else may have the project.
+func (p *place) keep(ctx context.Context, project tenancy.ProjectID, end func()) {
+	ticker := time.NewTicker(lease / 3)
+	defer ticker.Stop()
+	for until := time.Now().Add(lease); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		began := time.Now()
+		kept, err := p.db.Keep(ctx, p.holder, project, lease)
+		switch {
+		case err == nil && kept:
+			until = began.Add(lease)
+		case err == nil || time.Until(until) < lease/3:
+			end()
+			return
+		}
+	}
 }
 
 func (t *turn) run() error {

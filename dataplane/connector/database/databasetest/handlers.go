@@ -98,6 +98,14 @@ func told(t *testing.T, h *house) {
 
 	h.claims(t, "one", time.Minute, h.a)
 	h.claims(t, "two", time.Minute)
+	keeps := func(holder string, want bool) {
+		t.Helper()
+		if kept, err := h.db.Keep(ctx, holder, h.a.Project(), time.Minute); err != nil || kept != want {
+			t.Errorf("%s keeps it: %v, %v", holder, kept, err)
+		}
+	}
+	keeps("one", true)
+	keeps("two", false)
 	if err := h.db.GiveBack(ctx, "two", h.a.Project()); err != nil { // it is not his
 		t.Fatal(err)
 	}
@@ -108,6 +116,7 @@ func told(t *testing.T, h *house) {
 	time.Sleep(5 * time.Millisecond)
 	h.claims(t, "two", 50*time.Millisecond, h.a)
 	time.Sleep(100 * time.Millisecond) // it has gone without a word
+	keeps("two", false)
 	h.claims(t, "one", time.Minute, h.a)
 	if err := h.db.GiveBack(ctx, "one", h.a.Project()); err != nil {
 		t.Fatal(err)
@@ -246,8 +255,12 @@ func missesNothing(t *testing.T, h *house) {
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	var written []string
+	enough := make(chan struct{})
 	writing.Go(func() {
 		for i := 0; ; i++ {
+			if i == 20 {
+				close(enough)
+			}
 			select {
 			case <-stop:
 				return
@@ -291,11 +304,11 @@ func missesNothing(t *testing.T, h *house) {
 		refused := h.db.Dialect().Change(h.a.Namespace(), &relational.Guard{Condition: relational.Exists{Select: &relational.Select{Table: order}, Not: true}})
 		fails(t, h.db.Advance(ctx, h.a, release+1, []dialect.Statement{refused}, h.handler(h.a, "f", without)), database.GuardFailed, 0, "")
 	}
-	time.Sleep(20 * time.Millisecond)
+	<-enough
 	close(stop)
 	writing.Wait()
 	s.all(h.a)
-	if _, said := h.due(t, h.a); len(written) < 10 || !slices.Equal(said, written) {
+	if _, said := h.due(t, h.a); !slices.Equal(said, written) {
 		t.Errorf("%d were written, %d are due", len(written), len(said))
 		for _, one := range written {
 			if !slices.Contains(said, one) {

@@ -152,6 +152,17 @@ func (d *driver) Claim(ctx context.Context, holder string, lease time.Duration, 
 	return projects, err
 }
 
+// Keep implements database.Handling.
+func (d *driver) Keep(ctx context.Context, holder string, project tenancy.ProjectID, lease time.Duration) (kept bool, err error) {
+	err = d.eventful(ctx, func(conn *pgx.Conn) error {
+		done, err := conn.Exec(ctx, `UPDATE icehouse_events.handling SET until = clock_timestamp() + $3::bigint * interval '1 microsecond' WHERE place = $1 AND holder = $2 AND until > clock_timestamp()`,
+			pgx.QueryExecModeExec, string(project), holder, lease.Microseconds())
+		kept = done.RowsAffected() == 1
+		return err
+	})
+	return kept, err
+}
+
 // GiveBack implements database.Handling. When it was says whose turn is next.
 func (d *driver) GiveBack(ctx context.Context, holder string, project tenancy.ProjectID) error {
 	return d.eventful(ctx, func(conn *pgx.Conn) error {

@@ -247,6 +247,19 @@ func (d *driver) Claim(ctx context.Context, holder string, lease time.Duration, 
 	return projects, nil
 }
 
+// Keep implements database.Handling.
+func (d *driver) Keep(_ context.Context, holder string, project tenancy.ProjectID, most time.Duration) (bool, error) {
+	w, now := &d.relay.due, time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	has := w.leases[string(project)]
+	if has.holder != holder || !now.Before(has.until) {
+		return false, nil
+	}
+	w.leases[string(project)] = lease{holder, now.Add(most)}
+	return true, nil
+}
+
 // GiveBack implements database.Handling.
 func (d *driver) GiveBack(_ context.Context, holder string, project tenancy.ProjectID) error {
 	d.relay.due.giveBack(string(project), holder, false)
