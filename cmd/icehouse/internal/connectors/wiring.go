@@ -46,7 +46,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 	if c.Role == config.Worker {
 		return planes, nil
 	}
-	functions, err := openFunctions(c, p.keys, closers)
+	functions, err := openFunctions(ctx, c, p.keys, closers)
 	if err != nil {
 		return nil, err
 	}
