@@ -23,6 +23,7 @@ import (
 	"icehouse/controlplane/deployment"
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/functiondeploy"
+	"icehouse/controlplane/functionport"
 	"icehouse/controlplane/mail"
 	"icehouse/controlplane/managementapi"
 	"icehouse/controlplane/password"
@@ -33,6 +34,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/tenancy"
 	"icehouse/tenancy/authn"
+	"icehouse/tenancy/egress"
 	"icehouse/tenancy/isolation"
 	"icehouse/tenancy/token"
 )
@@ -52,10 +54,14 @@ type Config struct {
 	UploadLimit  int64  // bytes of one bundle; 0: 250 MB
 	// Functions make code callable; nil: it is stored, and does not run.
 	Functions functiondeploy.Runtime
+	Webhooks  egress.Policy // what those may call that run elsewhere
 	// OnRelease is told after a project's release or its root tokens changed, or it
 	// went away, or its name, alias or flags changed. It may wait until every process can
 	// know (invalidation).
 	OnRelease func(tenancy.ProjectID)
+	// OnDue is told of a placement when functions have something to be told of that they
+	// failed at before; nil: they find it by themselves.
+	OnDue func(tenancy.Placement)
 	// Mail brings mails on their way; nil where none is sent (package account).
 	Mail         mail.Sender
 	MailPause    time.Duration // before a mail is tried again, doubling; 0: 5 s
@@ -78,6 +84,7 @@ type ControlPlane struct {
 	accounts  *account.Service
 	projects  *project.Service
 	functions *functiondeploy.Service
+	port      *functionport.Port
 	system    *managementapi.API
 	runner    *migrationrun.Runner
 	logger    *slog.Logger
@@ -139,7 +146,7 @@ func New(c Config) (*ControlPlane, error) {
 	runner := c.runner(registry)
 	deployer := &deployment.Deployer{
 		Store: c.Store, Runner: runner, RootToken: accounts.NewRootToken,
-		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Logger: c.Logger, Now: c.Clock,
+		Bundle: functions.Bundle, Functions: c.Functions, Code: functions.Code, Webhooks: c.Webhooks, Logger: c.Logger, Now: c.Clock,
 	}
 	removeFiles := func(ctx context.Context, scope isolation.Scope) error {
 		return errors.Join(c.Functions.Remove(ctx, scope), functions.Remove(scope.Project()))
@@ -152,15 +159,16 @@ func New(c Config) (*ControlPlane, error) {
 	system, err := managementapi.New(managementapi.Config{
 		Store: c.Store, Accounts: accounts, Projects: projects, Deployer: deployer, Functions: functions,
 		Console: &console.Service{Store: c.Store, Projects: projects, Deployer: deployer}, Plan: c.Plan,
-		Logger: c.Logger, Limits: c.Limits, Proxies: c.Proxies,
+		Logger: c.Logger, Limits: c.Limits, Proxies: c.Proxies, OnDue: c.OnDue,
 	})
 	if err != nil {
 		return nil, err
 	}
+	port := &functionport.Port{Store: c.Store, Accounts: accounts, Projects: projects, Bundles: functions, Functions: c.Functions, Now: c.Clock, Logger: c.Logger}
 	if c.Mail != nil { // last: it has to be closed
 		accounts.Mail = mail.NewQueue(mail.Options{Letters: c.Store, Write: accounts.Write, Sender: c.Mail, Pause: c.MailPause, Now: c.Clock, Log: c.Logger})
 	}
-	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger,
+	return &ControlPlane{registry: registry, accounts: accounts, projects: projects, functions: functions, port: port, system: system, mails: accounts.Mail, runner: runner, logger: c.Logger,
 		logs: c.Store, pause: cmp.Or(c.SweepPause, time.Minute), now: c.Clock}, nil
 }
 
@@ -223,8 +231,13 @@ func (p *ControlPlane) sweepLogs(ctx context.Context) {
 // SystemHandler serves /system (platform §4.1).
 func (p *ControlPlane) SystemHandler() http.Handler { return p.system }
 
-// FunctionsHandler serves /functions/files/ (platform §2.13).
-func (p *ControlPlane) FunctionsHandler() http.Handler { return p.functions.Handler() }
+// FunctionsHandler serves /functions/ (platform §2.13).
+func (p *ControlPlane) FunctionsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/functions/files/", p.functions.Uploads())
+	mux.Handle("/functions/", p.port.Handler())
+	return mux
+}
 
 // Registry tells which release of which project serves: a directory.Source, and
 // Release for the data plane's schema cache.

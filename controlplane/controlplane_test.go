@@ -135,7 +135,7 @@ func houseOn(t *testing.T, db *database.DB, change func(*controlplane.Config)) *
 		t.Fatal(err)
 	}
 	mux.Handle("/system", h.cp.SystemHandler())
-	mux.Handle("/functions/files/", h.cp.FunctionsHandler())
+	mux.Handle("/functions/", h.cp.FunctionsHandler())
 	return h
 }
 

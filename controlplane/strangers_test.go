@@ -153,6 +153,7 @@ var strange = []struct {
 	{"ejectProject", "projectId", "project", 4000, nil},
 	{"exportData", "projectId", "project", 4000, nil},
 	{"resetProjectData", "projectId", "project", 4000, nil},
+	{"replayEvents", "projectId", "project", 4000, nil},
 	{"resetProjectSchema", "projectId", "project", 4000, nil},
 	{"signinClientUser", "projectId", "project", 4000, in{"clientUserId": "c"}},
 	{"getTemporaryDeployUrl", "projectId", "project", 4000, nil},

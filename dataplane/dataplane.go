@@ -359,6 +359,10 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 	functions := &functionhook.Request{
 		Stage: p.functions, Project: c.Project, Schema: schema, RequestID: c.RequestID, Address: c.Address,
 		Auth: func() *functionhook.Auth { return t.auth(c) },
+		Nested: func() bool {
+			claims, ok := p.config.Tokens.Read(c.Token, c.Project.Project)
+			return ok && claims.IsTemporaryRoot() && claims.ProjectID == c.Project.Project
+		},
 	}
 	defer func() { use.Functions += int(functions.Calls.Load()) }()
 	result, err := executor.Run(ctx, executor.Request{

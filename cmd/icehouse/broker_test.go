@@ -114,15 +114,22 @@ func (p *tap) bindings(project string) int {
 	return p.gone[project]
 }
 
-// hearer is one that subscribes to all notes of a project.
+// hearer is one that subscribes to events of a project.
 type hearer struct {
 	t    *testing.T
 	c    *websocket.Conn
 	told chan string
 }
 
-// hear returns when the subscription runs.
+// hear subscribes to all notes, and returns when the subscription runs.
 func hear(t *testing.T, at *process, project string) *hearer {
+	t.Helper()
+	return hearAs(t, at, project, "", "subscription { Note { node { text } } }", "")
+}
+
+// hearAs subscribes with a token, from a cursor on. It returns when the subscription runs,
+// or is refused.
+func hearAs(t *testing.T, at *process, project, token, query, cursor string) *hearer {
 	t.Helper()
 	dialer := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}, HandshakeTimeout: 5 * time.Second}
 	c, response, err := dialer.Dial(strings.Replace(at.api, "http://", "ws://", 1)+"/subscriptions/v1/"+project, nil)
@@ -132,26 +139,33 @@ func hear(t *testing.T, at *process, project string) *hearer {
 	_ = response.Body.Close()
 	t.Cleanup(func() { _ = c.Close() })
 	h := &hearer{t: t, c: c, told: make(chan string, 1000)}
+	who, from := map[string]any{}, any(nil)
+	if token != "" {
+		who["Authorization"] = "Bearer " + token
+	}
+	if cursor != "" {
+		from = cursor
+	}
 	for _, m := range []any{
-		map[string]any{"type": "connection_init"},
+		map[string]any{"type": "connection_init", "payload": who},
 		map[string]any{"id": "1", "type": "subscribe", "payload": map[string]any{
-			"query": "subscription { Note { node { text } } }", "extensions": map[string]any{"cursor": nil}}},
+			"query": query, "extensions": map[string]any{"cursor": from}}},
 	} {
 		if err := c.WriteJSON(m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	runs := make(chan struct{})
-	go h.read(sync.OnceFunc(func() { close(runs) }))
+	begun := make(chan struct{})
+	go h.read(sync.OnceFunc(func() { close(begun) }))
 	select {
-	case <-runs:
+	case <-begun:
 	case <-time.After(30 * time.Second):
 		t.Fatal("the subscription does not run")
 	}
 	return h
 }
 
-func (h *hearer) read(runs func()) {
+func (h *hearer) read(begun func()) {
 	for {
 		var m struct {
 			Type    string
@@ -162,10 +176,25 @@ func (h *hearer) read(runs func()) {
 		}
 		switch {
 		case m.Type == "ping" && strings.Contains(string(m.Payload), `"subscribed"`):
-			runs()
+			begun()
 		case m.Type != "ping" && m.Type != "connection_ack":
 			h.told <- m.Type + " " + string(m.Payload)
+			if m.Type == "error" {
+				begun()
+			}
 		}
+	}
+}
+
+// next waits for what is told next.
+func (h *hearer) next() string {
+	h.t.Helper()
+	select {
+	case got := <-h.told:
+		return got
+	case <-time.After(30 * time.Second):
+		h.t.Fatal("nothing is told")
+		return ""
 	}
 }
 
@@ -173,13 +202,8 @@ func (h *hearer) read(runs func()) {
 func (h *hearer) take(texts []string) {
 	h.t.Helper()
 	for _, text := range texts {
-		select {
-		case got := <-h.told:
-			if !strings.HasPrefix(got, "next ") || !strings.Contains(got, `"text":"`+text+`"`) {
-				h.t.Fatalf("told %s, want %s", got, text)
-			}
-		case <-time.After(30 * time.Second):
-			h.t.Fatalf("nothing is told of %s", text)
+		if got := h.next(); !strings.HasPrefix(got, "next ") || !strings.Contains(got, `"text":"`+text+`"`) {
+			h.t.Fatalf("told %s, want %s", got, text)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 					Dir:           dir,
 					UpdateScripts: *update,
 					Setup:         func(env *testscript.Env) error { return setUp(env, c.start) },
-					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original, "packages": packages, "token": tokenOf},
+					Cmds:          map[string]func(*testscript.TestScript, bool, []string){"graphql": graphql, "get": get, "zip": zipFolder, "unzip": unzip, "gcf": original, "packages": packages, "service": service, "shows": shows, "token": tokenOf, "await": await},
 				})
 			})
 		}
@@ -219,6 +219,25 @@ func graphql(ts *testscript.TestScript, neg bool, args []string) {
 	show(ts, request)
 }
 
+// await runs a command until it prints what a pattern says.
+//
+//	await PATTERN COMMAND ARGUMENT...
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await PATTERN COMMAND ARGUMENT...")
+	}
+	pattern := regexp.MustCompile(args[0])
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%q does not come: %s", args[0], ts.ReadFile("stdout"))
+		}
+	}
+}
+
 // original runs the original command line. The file has what to type at which
 // question, a line each; the keys are quoted as in Go.
 //
@@ -257,6 +276,37 @@ func packages(ts *testscript.TestScript, neg bool, args []string) {
 	folder, err := functionpackages.Install()
 	ts.Check(err)
 	ts.Check(os.CopyFS(ts.MkAbs("node_modules"), os.DirFS(folder)))
+}
+
+// service puts one of the services in testdata, which several scripts deploy, into the
+// working directory.
+//
+//	service NAME
+func service(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: service NAME")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[0]), os.DirFS(filepath.Join("testdata", args[0]))))
+}
+
+// shows runs a command until it prints something: logs come a moment later.
+//
+//	shows PATTERN COMMAND ARGUMENT...
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: shows PATTERN COMMAND ARGUMENT...")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s does not show %s", strings.Join(args[1:], " "), args[0])
+		}
+	}
 }
 
 // tokenOf writes the token that the last answer of a field has into a file.

@@ -1,8 +1,8 @@
 package definition
 
 import (
+	"errors"
 	"fmt"
-	"net/url"
 	"path"
 	"strings"
 
@@ -10,6 +10,7 @@ import (
 
 	"icehouse/controlplane/problem"
 	"icehouse/dataplane/datamodel"
+	"icehouse/tenancy/egress"
 )
 
 // Check holds functions and permissions against the data model (platform §1.9,
@@ -38,8 +39,10 @@ func (c *checker) functions(all []Function) {
 		} else {
 			names[folded] = true
 		}
-		if f.Webhook != nil && !isWebURL(f.Webhook.URL) {
-			c.problems.add(problem.CodeFunctionURL, "The function '%s' has the invalid URL %s", f.Name, quote(f.Webhook.URL))
+		if f.Webhook != nil {
+			if why := misread(f.Webhook.URL); why != "" {
+				c.problems.add(problem.CodeFunctionURL, "The function '%s' has the invalid URL %s: %s", f.Name, quote(f.Webhook.URL), why)
+			}
 		}
 		switch f.Kind {
 		case OperationBefore, PreWrite, OperationAfter:
@@ -58,9 +61,27 @@ func (c *checker) functions(all []Function) {
 	}
 }
 
-func isWebURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+// misread says why no installation could call a URL; whether this one would is no matter
+// of the definition.
+func misread(address string) string {
+	var unusable *egress.Error
+	if err := (egress.Policy{}).Check(address); errors.Is(err, egress.ErrURL) && errors.As(err, &unusable) {
+		return unusable.Text
+	}
+	return ""
+}
+
+// Refused says of webhooks that they can't be called where this policy holds. A service
+// may be deployed with them, as it may with those that are not there yet.
+func (d *Definition) Refused(p egress.Policy) (warnings []string) {
+	for _, f := range d.Functions {
+		var refused *egress.Error
+		if f.Webhook == nil || !f.Enabled || !errors.As(p.Check(f.Webhook.URL), &refused) {
+			continue
+		}
+		warnings = append(warnings, fmt.Sprintf("The webhook of the function '%s' will not be called: %s", f.Name, refused.Text))
+	}
+	return warnings
 }
 
 // hook checks Model.operation, and that it is the only one of its step (2055).

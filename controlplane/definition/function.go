@@ -32,10 +32,14 @@ type Function struct {
 	SchemaPath  string   `json:"schemaPath,omitempty"`
 	Schema      string   `json:"schema,omitempty"` // resolvers: SDL
 	QueryPath   string   `json:"queryPath,omitempty"`
-	Query       string   `json:"query,omitempty"` // subscriptions
+	Query       string   `json:"query,omitempty"`   // subscriptions
+	Retries     int      `json:"retries,omitempty"` // subscriptions: LQ-37
 	Code        *Code    `json:"code,omitempty"`
 	Webhook     *Webhook `json:"webhook,omitempty"`
 }
+
+// MaxRetries is how often more a function may be told of an event that it failed at.
+const MaxRetries = 10
 
 // Code is a handler that runs on the platform.
 type Code struct {

@@ -2,6 +2,7 @@ package definition
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"icehouse/controlplane/problem"
@@ -85,6 +86,11 @@ func (r *reader) functionKeys(f *Function, v value, where string) (keys function
 			text(&keys.query)
 		case "operation":
 			text(&keys.operation)
+		case "retries":
+			var err error
+			if f.Retries, err = strconv.Atoi(k.value.text); err != nil || f.Retries < 0 || f.Retries > MaxRetries {
+				r.invalid(k.value.line, k.value.column, "%s must be a number from 0 to %d", at, MaxRetries)
+			}
 		case "isEnabled":
 			r.want(k.value, at, isBool)
 			f.Enabled = k.value.text != "false"
@@ -104,6 +110,10 @@ func (r *reader) bind(f *Function, e entry, keys functionKeys, where string) {
 			r.invalid(e.line, e.column, "%s needs the key %s", where, key)
 		}
 		return v != nil
+	}
+	if f.Retries > 0 && f.Kind != Subscription {
+		r.warn(e.line, e.column, "%s has retries, which only functions of the type subscription do", where)
+		f.Retries = 0
 	}
 	switch f.Kind {
 	case Resolver:

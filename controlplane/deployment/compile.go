@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment/migrationplan"
@@ -27,6 +29,9 @@ func compile(project tenancy.ProjectID, next migrationplan.State, layout *relati
 	schema, err := release.Compile()
 	if err != nil {
 		return refused(release, err)
+	}
+	if problems = subscriptions(next, schema); len(problems) > 0 {
+		return release, nil, nil, problems, nil
 	}
 	release.Permissions, warnings = permissions(next, schema)
 	if encoded, err = compiledschema.EncodeRelease(release); err != nil {
@@ -50,6 +55,24 @@ func refused(release compiledschema.Release, err error) (compiledschema.Release,
 		return release, nil, nil, definition.Problems{resolverProblem(err)}, nil
 	}
 	return release, nil, nil, nil, err
+}
+
+// subscriptions checks the queries of event handlers against the API (platform §2.8).
+func subscriptions(next migrationplan.State, schema *compiledschema.Schema) (problems definition.Problems) {
+	for _, f := range next.Definition.Functions {
+		if f.Kind != definition.Subscription {
+			continue
+		}
+		doc, err := parser.ParseQuery(&ast.Source{Input: f.Query})
+		if err != nil { // the definition was checked
+			continue
+		}
+		if invalid := schema.ValidateUpTo(doc, 1); len(invalid) > 0 {
+			problems = append(problems, definition.Problem{Type: definition.Global, Code: problem.CodeSubscriptionQuery,
+				Description: fmt.Sprintf("The subscription query of the function '%s' is invalid: %s: %s", f.Name, place(f.QueryPath, invalid[0]), invalid[0].Message)})
+		}
+	}
+	return problems
 }
 
 // permissions are the records of a definition, with the text of their queries.

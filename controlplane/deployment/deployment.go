@@ -29,12 +29,14 @@ import (
 	"icehouse/controlplane/functiondeploy"
 	"icehouse/controlplane/problem"
 	"icehouse/controlplane/store"
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/function"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/dialect"
 	"icehouse/dataplane/relational"
 	"icehouse/tenancy"
+	"icehouse/tenancy/egress"
 )
 
 // Deployer deploys.
@@ -49,8 +51,10 @@ type Deployer struct {
 	// Functions make callable what Code reads of a function.
 	Functions functiondeploy.Runtime
 	Code      func(tenancy.ProjectID, definition.Function) function.Code
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Webhooks says which addresses functions may have elsewhere.
+	Webhooks egress.Policy
+	Logger   *slog.Logger
+	Now      func() time.Time
 }
 
 // Request is one deploy.
@@ -315,7 +319,7 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	if a.release, a.problems = encoded, problems; err != nil || len(problems) > 0 {
 		return a, err
 	}
-	a.warnings = append(a.warnings, warnings...)
+	a.warnings = append(append(a.warnings, warnings...), def.Refused(d.Webhooks)...)
 	a.exposed = exposure.Of(a.new.Model, release.Permissions)
 	return a, d.checkRows(ctx, a)
 }
@@ -380,6 +384,11 @@ func (d *Deployer) job(a *attempt, r Request) (migrationrun.Job, error) {
 	}
 	job.Expand, job.Contract, job.Undo = render(a.plan.Expand), render(a.plan.Contract), render(a.plan.Undo)
 	job.Switch = switchOf(a.plan, db.Dialect(), namespace)
+	release, err := compiledschema.DecodeRelease(a.release)
+	if err != nil {
+		return migrationrun.Job{}, err
+	}
+	job.Handlers = migrationrun.Handlers(release, db.Dialect(), namespace)
 	for _, name := range a.plan.AddTokens {
 		token, err := d.RootToken(a.project.ID, name, r.Customer)
 		if err != nil {

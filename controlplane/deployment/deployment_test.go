@@ -7,8 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +27,7 @@ import (
 	"icehouse/controlplane/deployment/migrationrun"
 	"icehouse/controlplane/functiondeploy"
 	"icehouse/controlplane/internal/memdb"
+	"icehouse/controlplane/problem"
 	"icehouse/controlplane/schemaregistry"
 	"icehouse/controlplane/store"
 	"icehouse/controlplane/store/sqlitestore"
@@ -32,6 +35,7 @@ import (
 	"icehouse/dataplane/connector/database"
 	"icehouse/deploy/testbed"
 	"icehouse/tenancy"
+	"icehouse/tenancy/egress"
 	"icehouse/tenancy/token"
 )
 
@@ -493,6 +497,44 @@ func TestRootTokens(t *testing.T) {
 		}
 		if tok.Name == "a" {
 			t.Fatal("a removed token is still there")
+		}
+	}
+}
+
+// TestWebhookAddresses: what is no URL is refused (2056); what this installation does not
+// call is deployed, and said.
+func TestWebhookAddresses(t *testing.T) {
+	h := newHouse(t)
+	p := h.project("p")
+	hook := func(url string) *deployment.Result {
+		t.Helper()
+		text, err := json.Marshal(map[string]any{"modules": []any{definition.Module{
+			Content: "types: ./t\nfunctions:\n  f: {type: operationBefore, operation: Post.create, handler: {webhook: " + strconv.Quote(url) + "}}\n",
+			Files:   map[string]string{"./t": postOnly},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.push(h.current(p), string(text), func(r *deployment.Request) { r.DryRun = true })
+	}
+	for url, why := range map[string]string{
+		"ftp://example.org": "scheme", "example.org/x": "scheme", "http:///x": "host", "https://user:word@example.org": "password", "http://example.org:0": "port",
+		"https://ex ample.org": "spaces", "https://ex_ample!.org": "host", "https://example.org/a\\b": "backslash",
+	} {
+		if r := hook(url); len(r.Errors) != 1 || r.Errors[0].Code != problem.CodeFunctionURL || !strings.Contains(r.Errors[0].Description, why) {
+			t.Errorf("%s: %+v", url, r.Errors)
+		}
+	}
+	private := []string{"http://localhost:3000", "http://127.0.0.1", "http://10.1.2.3/x", "http://[::1]", "http://169.254.169.254/latest", "http://2130706433"}
+	for _, url := range private {
+		if r := hook(url); len(r.Errors) > 0 || !strings.Contains(strings.Join(r.Warnings, "\n"), "The webhook of the function 'f' will not be called: ") {
+			t.Errorf("%s: %+v %q", url, r.Errors, r.Warnings)
+		}
+	}
+	h.deployer.Webhooks = egress.Policy{Loopback: true, Open: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	for _, url := range append(private[:4:4], "https://baf7c6d8.ngrok.io/a?b=c#d") {
+		if r := hook(url); len(r.Errors) > 0 || len(r.Warnings) > 0 {
+			t.Errorf("%s: %+v %q", url, r.Errors, r.Warnings)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func functions(project tenancy.ProjectID, next migrationplan.State) (out []compi
 		}
 		one := compiledschema.Function{
 			ID: next.Definition.IDs[elements.FunctionKey(f.Name)], Name: f.Name, Kind: compiledschema.FunctionKind(f.Kind),
-			Query: f.Query, Version: functiondeploy.Version(f),
+			Query: f.Query, Retries: f.Retries, Type: f.Listens(), Version: functiondeploy.Version(f),
 		}
 		if one.ID == "" {
 			one.ID = elements.ID(project, elements.Function, f.Name)

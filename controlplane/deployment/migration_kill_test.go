@@ -112,8 +112,8 @@ func (d mortalDriver) Migrate(ctx context.Context, scope isolation.Scope, ddl []
 	return d.p.do("migrate", true, func() error { return d.Driver.Migrate(ctx, scope, ddl) })
 }
 
-func (d mortalDriver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
-	return d.p.do("advance", true, func() error { return d.Driver.Advance(ctx, scope, release, statements) })
+func (d mortalDriver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers []database.Handler) error {
+	return d.p.do("advance", true, func() error { return d.Driver.Advance(ctx, scope, release, statements, handlers) })
 }
 
 // kill makes one deploy in a process that dies, lets another find what it left, and

@@ -125,14 +125,20 @@ type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
-// Runtime makes the code of functions callable. *function.Functions is one.
+// Runtime makes the code of functions callable, and calls it. *function.Functions is one.
 type Runtime interface {
+	function.Invoker
 	Deploy(context.Context, isolation.Scope, function.Code) error
 	Remove(ctx context.Context, scope isolation.Scope, keep ...function.Version) error
 }
 
 // None is a Runtime where no functions run: they are stored, and wait.
 type None struct{}
+
+// Invoke implements Runtime.
+func (None) Invoke(context.Context, isolation.Scope, function.Call) (function.Output, error) {
+	return function.Output{}, &function.Error{Kind: function.Unavailable, Text: "no functions run here"}
+}
 
 // Deploy implements Runtime.
 func (None) Deploy(context.Context, isolation.Scope, function.Code) error { return nil }

@@ -3,9 +3,9 @@
 //
 // In: a project that asks for an upload URL, then a zip at that URL from whoever
 // has it. Out: the bundle on disk, named by project and deploy, with the hash of
-// its content. Callers: managementapi asks for URLs, cmd serves Handler,
-// deployment asks for Bundle when a push refers to an upload, and for the Code of
-// functions when it makes them callable. The bundles are kept as they came: what runs
+// its content. Callers: managementapi asks for URLs, cmd serves Uploads,
+// deployment and functionport ask for Bundle when a deploy refers to an upload, and for
+// the Code of functions when they make them callable. The bundles are kept as they came: what runs
 // them unpacks them.
 package functiondeploy
 
@@ -30,6 +30,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"icehouse/tenancy"
@@ -37,7 +38,7 @@ import (
 
 // Options configure a Service.
 type Options struct {
-	BaseURL string // where clients reach Handler, without /functions
+	BaseURL string // where clients reach Uploads, without /functions
 	Dir     string // where bundles are kept
 	Secret  []byte // signs upload URLs
 	Limit   int64  // bytes of one upload; 0: 250 MB
@@ -46,7 +47,10 @@ type Options struct {
 }
 
 // Service keeps bundles.
-type Service struct{ Options }
+type Service struct {
+	Options
+	handlers sync.RWMutex // guards the files of Handlers
+}
 
 const (
 	defaultLimit = 250 << 20
@@ -65,7 +69,7 @@ func New(o Options) (*Service, error) {
 	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make the directory for bundles: %w", err)
 	}
-	return &Service{o}, nil
+	return &Service{Options: o}, nil
 }
 
 // UploadURL makes a URL that takes one bundle of a project within the hour.
@@ -120,7 +124,7 @@ func parts(address string) (project, deploy string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	_, rest, ok := strings.Cut(u.Path, prefix)
+	rest, ok := strings.CutPrefix(u.Path, prefix)
 	project, deploy, _ = strings.Cut(rest, "/")
 	return project, deploy, ok
 }
@@ -137,8 +141,8 @@ func (s *Service) Remove(project tenancy.ProjectID) error {
 	return os.RemoveAll(filepath.Join(s.Dir, string(project)))
 }
 
-// Handler serves PUT and POST /functions/files/{project}/{deploy}.
-func (s *Service) Handler() http.Handler {
+// Uploads serves PUT and POST /functions/files/{project}/{deploy}.
+func (s *Service) Uploads() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT "+prefix+"{project}/{deploy}", s.upload)
 	mux.HandleFunc("POST "+prefix+"{project}/{deploy}", s.upload)

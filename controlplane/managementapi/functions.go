@@ -80,6 +80,7 @@ func (f functionNode) inlineCode() any {
 
 func (r resolvers) functions() {
 	r["Log"] = logFields()
+	r["DeadEvent"] = deadFields()
 	kind := func(name string, own fields) {
 		own["name"] = value(func(f functionNode) any { return f.Name })
 		own["type"] = value(functionNode.kind)

@@ -46,8 +46,10 @@ type Config struct {
 	Functions *functiondeploy.Service
 	Console   *console.Service
 	Logger    *slog.Logger
-	Limits    Limits
-	Plan      string // that every project has; default 2017-02-free (platform §4.9)
+	// OnDue is told that functions have something to be told of; nil: nobody is.
+	OnDue  func(tenancy.Placement)
+	Limits Limits
+	Plan   string // that every project has; default 2017-02-free (platform §4.9)
 	// Proxies is how many servers of the operator's stand before this one, each of which
 	// appends to X-Forwarded-For the address that it was asked from.
 	Proxies int

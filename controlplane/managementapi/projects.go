@@ -52,6 +52,7 @@ func (r resolvers) projects() {
 			}
 			return p.api.Accounts.Tokens.WebhookSecret(p.ID)
 		}),
+		"deadEvents":         asked(func(ctx context.Context, p *projectNode, args input) (any, error) { return p.deadEvents(ctx, args) }),
 		"webhookUrl":         value(func(*projectNode) any { return nil }),
 		"availableUserRoles": value(func(*projectNode) any { return []string{} }), // there are no roles
 		"fields": listed(func(ctx context.Context, p *projectNode) ([]fieldNode, error) {

@@ -24,6 +24,7 @@ func (a *API) projectMutations(m mutations) {
 	m["exportData"] = a.exportData
 	m["resetProjectData"] = a.resetData
 	m["resetProjectSchema"] = a.resetSchema
+	m["replayEvents"] = a.replayEvents
 	m["signinClientUser"] = a.signinUser
 	m["generateNodeToken"] = func(ctx context.Context, in input) (payload, error) {
 		return a.nodeToken(ctx, in, "serviceId", "rootToken", "nodeId")

@@ -11,6 +11,7 @@ const (
 	PreWrite        FunctionKind = "operationPreWrite"
 	OperationAfter  FunctionKind = "operationAfter"
 	ResolverKind    FunctionKind = "resolver"
+	EventHandler    FunctionKind = "subscription"
 )
 
 // Function is a function of a release: when it runs, and what runs.
@@ -18,11 +19,13 @@ type Function struct {
 	ID   string       `json:"id"` // of the element
 	Name string       `json:"name"`
 	Kind FunctionKind `json:"kind"`
-	// Type and Verb are what a hook hangs on.
+	// Type and Verb are what a hook hangs on. An event handler hangs on a type.
 	Type string `json:"type,omitempty"`
 	Verb Verb   `json:"verb,omitempty"`
-	// Query is what a subscription function is told of (platform §2.8).
-	Query string `json:"query,omitempty"`
+	// Query is what an event handler is told (platform §2.8), and Retries how often more
+	// when it fails.
+	Query   string `json:"query,omitempty"`
+	Retries int    `json:"retries,omitempty"`
 	// Version is which code runs; "" for a webhook.
 	Version string   `json:"version,omitempty"`
 	Webhook *Webhook `json:"webhook,omitempty"`
@@ -50,6 +53,16 @@ func (s *Schema) Function(name string) *Function {
 	for i := range s.functions {
 		if s.functions[i].Name == name {
 			return &s.functions[i]
+		}
+	}
+	return nil
+}
+
+// Handler finds an event handler by the id of the function; nil when the release has none.
+func (s *Schema) Handler(id string) *Function {
+	for i := range s.functions {
+		if f := &s.functions[i]; f.ID == id && f.Kind == EventHandler && f.Type != "" {
+			return f
 		}
 	}
 	return nil

@@ -38,7 +38,7 @@ func (constant) Transact(context.Context, isolation.Scope, func(database.Tx) err
 func (constant) Provision(context.Context, isolation.Scope) error                         { return nil }
 func (constant) Drop(context.Context, isolation.Scope) error                              { return nil }
 func (constant) Migrate(context.Context, isolation.Scope, []string) error                 { return nil }
-func (constant) Advance(context.Context, isolation.Scope, int64, []dialect.Statement) error {
+func (constant) Advance(context.Context, isolation.Scope, int64, []dialect.Statement, []database.Handler) error {
 	return nil
 }
 func (constant) Close() error { return nil }

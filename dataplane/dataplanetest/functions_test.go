@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/bcrypt"
 
 	"icehouse/dataplane"
 	"icehouse/dataplane/compiledschema"
@@ -36,6 +37,7 @@ type scripted struct {
 	mu    sync.Mutex
 	does  map[string]func(data, event string) (string, error)
 	calls []string // name and data
+	last  function.Call
 	log   []functionlog.Entry
 }
 
@@ -46,6 +48,7 @@ func (s *scripted) Invoke(_ context.Context, _ isolation.Scope, c function.Call)
 	}
 	s.mu.Lock()
 	s.calls = append(s.calls, c.Name+" "+string(event.Data))
+	s.last = c
 	do := s.does[c.Name]
 	s.mu.Unlock()
 	if do == nil {
@@ -82,7 +85,7 @@ func deployFunctions(t *testing.T, c Context, sdl string, s *scripted, records [
 
 // deployFunctionsWith lets a test change how they are served, and calls all of them at a
 // webhook's address followed by their names.
-func deployFunctionsWith(t *testing.T, c Context, sdl string, s *scripted, records []compiledschema.Permission, functions []compiledschema.Function,
+func deployFunctionsWith(t testing.TB, c Context, sdl string, s *scripted, records []compiledschema.Permission, functions []compiledschema.Function,
 	change func(*dataplane.Config), webhook string, resolvers ...compiledschema.ResolverSource) *Project {
 	t.Helper()
 	parsed, problems := datamodel.Parse(sdl)
@@ -163,7 +166,7 @@ func hideRequest(body string) string {
 	_ = json.Compact(&data, answer.Data)
 	out := data.String()
 	for _, e := range answer.Errors {
-		message, _, _ := strings.Cut(e.Message, " See the function's log")
+		message, _, _ := strings.Cut(e.Message, " See the function's log for executionId '")
 		out += fmt.Sprintf(" %d %v %s", e.Code, e.Path, message)
 		if e.FunctionError != nil {
 			out += " " + string(e.FunctionError)
@@ -299,7 +302,7 @@ func TestWhatFunctionsReturn(t *testing.T) {
 			{&function.Error{Kind: function.Crashed, Text: "Error: oh no\n    at greet.ts:3"}, `{"enter":null} 5008 [enter] The function 'enter' failed: Error: oh no.`},
 			{&function.Error{Kind: function.TimedOut, Text: "it took too long"}, `{"enter":null} 5008 [enter] The function 'enter' failed: it took too long.`},
 			{&function.Error{Kind: function.BadStatus, Status: 500, Body: []byte("x"), Text: "x"}, `{"enter":null} 5000 [enter] The webhook of the function 'enter' answered with the status 500.`},
-			{&function.Error{Kind: function.Unreachable, Text: "nobody answers"}, `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: nobody answers`},
+			{&function.Error{Kind: function.Unreachable, Text: "nobody answers"}, `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: nobody answers.`},
 		} {
 			s.does["enter"] = func(string, string) (string, error) { return "", row.failure }
 			p.answers(t, `mutation { enter(email: "a") { token } }`, row.want)
@@ -320,8 +323,8 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 		{`{}`, `{"enter":null}`},
 		{``, `{"enter":null}`},
 		{`{"data":null}`, `{"enter":null}`},
-		{`{"data":[{"token":"x"}]}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
-		{`{"data":5}`, `{"enter":null} 5007 [enter] The function 'enter' returned data that is not an object.`},
+		{`{"data":[{"token":"x"}]}`, `{"enter":null} 5007 [enter] Data that is not an object was returned by the function enter`},
+		{`{"data":5}`, `{"enter":null} 5007 [enter] Data that is not an object was returned by the function enter`},
 		{`{"error":"bad \"e-mail\""}`, `{"enter":null} 5001 [enter] function execution error: bad "e-mail" "bad \"e-mail\""`},
 		{`{"error":{"code":1,"m":"é"}}`, `{"enter":null} 5002 [enter] function execution error {"code":1,"m":"é"}`},
 		{`{"error":null,"data":{"token":"x"}}`, `{"enter":{"t":"x","__typename":"EnterPayload"}}`},
@@ -346,7 +349,7 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 	for _, row := range []struct{ returned, want string }{
 		{`{"data":{"total":3,"parts":[1,2],"at":"2017-01-01"}}`, `{"b":{"total":3,"parts":[1,2],"at":"2017-01-01T00:00:00.000Z","note":null}}`},
 		{`{}`, `null 2063 [b] The function 'sum' returned no data, but its type SumPayload! can't be null.`},
-		{`{"data":null}`, `null 0 [b] Cannot return null for non-nullable field 'b'.`},
+		{`{"data":null}`, `null 2063 [b] The function 'sum' returned no data, but its type SumPayload! can't be null.`},
 		{`{"data":{"parts":[]}}`, `null 0 [b total] Cannot return null for non-nullable field 'total'.`},
 		{`{"data":{"total":1,"parts":3}}`, `null 5004 [b] The function returned a value for the field 'parts' that is not of the type [Int!].`},
 		{`{"data":{"total":1.5}}`, `null 5004 [b] The function returned a value for the field 'total' that is not of the type Int.`},
@@ -355,9 +358,10 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 	}
 	for _, row := range []struct{ returned, want string }{
 		{`{"data":[{"n":1.5,"id":7},{"id":"a"}]}`, `{"rows":[{"id":"7","n":1.5},{"id":"a","n":null}]}`},
-		{`{"data":{"id":"a"}}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list.`},
+		{`{"data":{"id":"a"}}`, `{"rows":null} 5007 [rows] Data that is not a list was returned by the function rows`},
 		{`{"data":[{"n":1}]}`, `{"rows":null} 0 [rows 0 id] Cannot return null for non-nullable field 'id'.`},
-		{`{"data":[1]}`, `{"rows":null} 5007 [rows] The function 'rows' returned data that is not a list of objects.`},
+		{`{"data":[1]}`, `{"rows":null} 5007 [rows] Data that is not a list of objects was returned by the function rows`},
+		{`{"data":[{"id":"a"},null]}`, `{"rows":null} 5007 [rows] Data that is not a list of objects was returned by the function rows`},
 		{`{"data":[]}`, `{"rows":[]}`},
 	} {
 		check("rows", `{ rows { id n } }`, row.returned, row.want)
@@ -406,6 +410,14 @@ func TestResolvers(t *testing.T) {
 		p.answersTo(t, r, `{"sum":{"total":3}}`)
 		if !strings.Contains(event, `"auth":{"nodeId":"`+id+`","typeName":"User","token":"`+r.Token+`"}`) {
 			t.Error("auth of a node: ", event)
+		}
+		p.answersTo(t, Request{Query: r.Query, Token: AdminToken}, `{"sum":{"total":3}}`)
+		if s.last.Nested {
+			t.Error("a call is taken for one that a function waits for")
+		}
+		p.answersTo(t, Request{Query: r.Query, Token: regexp.MustCompile(`"pat":"([^"]+)`).FindStringSubmatch(event)[1]}, `{"sum":{"total":3}}`)
+		if !s.last.Nested {
+			t.Error("a call that a function waits for is taken for any")
 		}
 		p.answersTo(t, Request{Query: r.Query, Token: AdminToken}, `{"sum":{"total":3}}`)
 		if !strings.Contains(event, `"typeName":"PAT","token":"`+AdminToken) {
@@ -490,7 +502,7 @@ func TestHooksBefore(t *testing.T) {
 			{"refused", `5001 [createCustomer] function execution error: no "no"`},
 			{"missing", `3020 [createCustomer] You are trying to set a required field to null. Fieldname if known: email`},
 			{"typed", `5004 [createCustomer] The function returned a value for the field 'age' that is not of the type Int.`},
-			{"list", `5007 [createCustomer] The function 'create' returned data that is not an object.`},
+			{"list", `5007 [createCustomer] Data that is not an object was returned by the function create`},
 		} {
 			p.answers(t, `mutation { createCustomer(email: "`+row.email+`", orders: [{text: "raw"}]) { email } }`, `{"createCustomer":null} `+row.want)
 		}
@@ -552,6 +564,67 @@ func hideIDs(calls []string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// TestPasswordsInHooks: a password is hashed when it is read (data-api §2.12). Hooks and
+// logs see the hash; what a hook returns as one is stored as it is, anything else is
+// hashed.
+func TestPasswordsInHooks(t *testing.T) {
+	each(t, func(t *testing.T, c Context) {
+		s := &scripted{does: map[string]func(string, string) (string, error){}}
+		var hooks []compiledschema.Function
+		for _, verb := range []compiledschema.Verb{compiledschema.Create, compiledschema.Update} {
+			hooks = append(hooks, hook("before", compiledschema.OperationBefore, "User", verb))
+		}
+		p := deployFunctions(t, c, `type User @model { id: ID! @isUnique name: String password: Password }`, s, nil, hooks)
+		other := `$2a$04$` + strings.Repeat("a", 53)
+		for _, row := range []struct{ returns, stored string }{
+			{"as is", "seen"}, {"nothing", "seen"}, {other, other}, {"changed", ""},
+		} {
+			var seen string
+			s.does["before"] = func(data, _ string) (string, error) {
+				var given struct{ Password string }
+				err := json.Unmarshal([]byte(data), &given)
+				switch seen = given.Password; row.returns {
+				case "nothing":
+					return `{}`, err
+				case "as is":
+					return `{"data":` + data + `}`, err
+				default:
+					return `{"data":{"password":"` + row.returns + `"}}`, err
+				}
+			}
+			answer := func(query string) (id, password string) {
+				t.Helper()
+				_, text := p.Do(t, Request{Query: query})
+				var got struct {
+					Data map[string]struct{ ID, Password string }
+				}
+				if err := json.Unmarshal([]byte(text), &got); err != nil || len(got.Data) != 1 {
+					t.Fatal(text, err)
+				}
+				for _, one := range got.Data {
+					id, password = one.ID, one.Password
+				}
+				plain := "secret1"
+				if row.returns == "changed" {
+					plain = "changed"
+				}
+				if want := strings.ReplaceAll(row.stored, "seen", seen); want != "" && password != want || bcrypt.CompareHashAndPassword([]byte(seen), []byte("secret1")) != nil ||
+					row.stored != other && bcrypt.CompareHashAndPassword([]byte(password), []byte(plain)) != nil {
+					t.Errorf("%s: stored %s, seen %s", row.returns, password, seen)
+				}
+				return id, password
+			}
+			id, _ := answer(`mutation { createUser(password: "secret1") { id password } }`)
+			answer(`mutation { updateUser(id: "` + id + `", password: "secret1") { id password } }`)
+		}
+		for _, e := range s.log {
+			if strings.Contains(string(e.Message), "secret1") {
+				t.Errorf("a password is in a log: %s", e.Message)
+			}
+		}
+	})
 }
 
 // TestHooksAndPermissions: who may not write runs no function; what is looked at is what

@@ -92,7 +92,14 @@ func DeployRelease(t testing.TB, c Context, release compiledschema.Release, conf
 			ddl = append(ddl, dialect.Statement{SQL: sql})
 		}
 	}
-	if err := c.DB.Advance(ctx, scope, 1, ddl); err != nil {
+	var handlers []database.Handler
+	for _, f := range release.Functions {
+		if f.Kind == compiledschema.EventHandler {
+			of := release.Layout.Listen(release.Model.Type(f.Type))
+			handlers = append(handlers, database.Handler{Function: f.ID, Model: f.Type, DDL: c.DB.Dialect().Schema(scope.Namespace(), of)})
+		}
+	}
+	if err := c.DB.Advance(ctx, scope, 1, ddl, handlers...); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
 	data, err := compiledschema.EncodeRelease(release)

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/internal/subscription"
 )
@@ -66,6 +67,43 @@ func TestEvents(t *testing.T) {
 			run(`mutation { deleteBook(id: "b1") { id } }`, "Book 3 []")
 		})
 	}
+}
+
+// TestEventsOfHooks: an update gives what the client gave, and what its hook wrote
+// instead (LQ-23).
+func TestEventsOfHooks(t *testing.T) {
+	each(t, func(t *testing.T, c Context) {
+		s := &scripted{does: map[string]func(string, string) (string, error){"update": nil}}
+		p := deployFunctions(t, c, `type Note @model { id: ID! @isUnique createdAt: DateTime! updatedAt: DateTime! text: String @isUnique by: String n: Int }`, s, nil,
+			[]compiledschema.Function{hook("update", compiledschema.OperationBefore, "Note", compiledschema.Update)})
+		if _, err := c.DB.Listen(t.Context(), p.Scope, 1, p.Schema.Layout().Listen(p.Schema.Layout().Model().Type("Note")), time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		_, created := p.Do(t, Request{Query: `mutation { createNote(text: "a", by: "b", n: 1) { id } }`})
+		id := ids.FindString(created)
+		var sent int64
+		for _, row := range []struct{ returned, want, after string }{
+			{`{}`, "[by text]", `{"text":"A","by":"B","n":1}`},
+			{`{"data":{"n":2}}`, "[by n text]", `{"text":"A","by":"B","n":2}`},
+			{`{"data":{"text":null,"by":"c"}}`, "[by text]", `{"text":null,"by":"c","n":2}`},
+			{`{"data":{}}`, "[by text]", `{"text":null,"by":"c","n":2}`},
+		} {
+			s.mu.Lock()
+			s.does["update"] = always(row.returned)
+			s.mu.Unlock()
+			p.answers(t, `mutation { updateNote(id: `+id+`, text: "A", by: "B") { text by n } }`, `{"updateNote":`+row.after+`}`)
+			r, err := c.DB.Relay(t.Context(), database.Turn{Holder: "me", Lease: time.Minute, Sent: sent, Limit: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent = r.Last
+			last := r.Events[len(r.Events)-1]
+			slices.Sort(last.Given)
+			if got := fmt.Sprint(last.Given); last.Kind != database.Updated || got != row.want {
+				t.Errorf("%s: %s, want %s", row.returned, got, row.want)
+			}
+		}
+	})
 }
 
 // asked is how often a database is asked while nothing happens.

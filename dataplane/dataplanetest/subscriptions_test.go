@@ -219,7 +219,7 @@ func listen(t *testing.T, c Context, project *Project) subscription.Service {
 }
 
 // relay relays the events of a database until the test ends.
-func relay(t *testing.T, c Context, to io.Writer, messages *queue.Queue) {
+func relay(t testing.TB, c Context, to io.Writer, messages *queue.Queue) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(to, nil))
 	announcer := outbox.NewAnnouncer(messages, log)

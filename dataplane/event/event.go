@@ -22,6 +22,9 @@ import (
 // Channel carries events.
 var Channel = queue.Channel{Name: "sss-events", Durable: true}
 
+// Due tells, by the name of a placement, that functions may have something to be told of.
+var Due = queue.Channel{Name: "function-events"}
+
 // maxInline is how many bytes of a row travel with its event. What is larger is read
 // from the log.
 const maxInline = 256 << 10

@@ -142,7 +142,14 @@ func (r *Relay) turn(ctx context.Context, t database.Turn) (database.Relayed, er
 			return out, err
 		}
 	}
-	return out, r.queue.Publish(ctx, event.Channel, messages...)
+	if err := r.queue.Publish(ctx, event.Channel, messages...); err != nil || !out.Due {
+		return out, err
+	}
+	// Who does not hear of it looks by himself.
+	if err := r.queue.Publish(ctx, event.Due, queue.Message{Topic: string(r.placement)}); err != nil && ctx.Err() == nil {
+		r.log.Debug("nobody can be told that functions have something to do", "error", err)
+	}
+	return out, nil
 }
 
 func (r *Relay) tidy(ctx context.Context) error {

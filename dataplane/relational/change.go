@@ -76,10 +76,12 @@ func (*Hold) change()    {}
 // elements of the argument, a JSON array, go behind those of the column's array;
 // a column without one has no elements. Both arrays are stored forms: nothing
 // stands before the first bracket, behind the last one, or inside an empty pair.
+// With Keep the column stays as it is, and Listen notes that the update gives it.
 type Assignment struct {
 	Column *Column
 	Value  Arg
 	Append bool
+	Keep   bool
 }
 
 // Returnable says whether a write can return these fields itself: values of the

@@ -1,7 +1,6 @@
 package migrationplan
 
 import (
-	"fmt"
 	"slices"
 
 	"icehouse/controlplane/definition"
@@ -80,9 +79,6 @@ func (p *planner) functions(old, next []definition.Function) {
 		if _, stays := was.same(f); !stays {
 			typ, word, _ := kindWords(f.Kind)
 			p.tell(typ, "Create", f.Name, "A new %s with the name `%s` is created.", word, f.Name)
-		}
-		if f.Kind == definition.Subscription {
-			p.Notes = append(p.Notes, fmt.Sprintf("The subscription function `%s` is stored, but this version of Icehouse does not tell functions of events yet.", f.Name))
 		}
 	}
 	for _, f := range next {

@@ -112,6 +112,9 @@ func (l *Locked) settle(ctx context.Context, p store.Project, m moving, failed e
 			}
 			return errors.Join(failed, m.fromDB.Stay(ctx, m.from), m.toDB.Drop(ctx, m.to), l.r.Store.Record(ctx, l.project, l.holder, nil))
 		}
+		if err := l.handle(ctx, p, m); err != nil {
+			return err
+		}
 		if err := l.relocate(ctx, p, m); err != nil {
 			return err
 		}
@@ -125,6 +128,20 @@ func (l *Locked) settle(ctx context.Context, p store.Project, m moving, failed e
 	}
 	l.r.Logger.InfoContext(ctx, "moved", "project", p.ID, "from", m.From, "to", m.To)
 	return l.r.Store.Record(ctx, l.project, l.holder, nil)
+}
+
+// handle sees to it that functions are told of what happens at the other end, before
+// anything does. What they were not told yet of this one stays there, and is theirs.
+func (l *Locked) handle(ctx context.Context, p store.Project, m moving) error {
+	if p.Release == 0 {
+		return nil
+	}
+	snap, err := elements.Served(ctx, l.r.Store, p)
+	if err != nil {
+		return err
+	}
+	handlers := Handlers(snap.Release, m.toDB.Dialect(), m.to.Namespace())
+	return persist(ctx, writeTime, func(ctx context.Context) error { return m.toDB.Handle(ctx, m.to, handlers) })
 }
 
 // left asks until the database knows.

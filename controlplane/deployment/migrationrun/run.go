@@ -68,6 +68,8 @@ type Job struct {
 	Contract []string `json:"contract,omitempty"`
 	// Switch happens once.
 	Switch []dialect.Statement `json:"switch,omitempty"`
+	// Handlers are told of events from Switch on.
+	Handlers []database.Handler `json:"handlers,omitempty"`
 	// Make is what becomes visible when Switch has happened.
 	Make store.Publication `json:"publication"`
 	// Move is there when the job is no deploy.
@@ -334,7 +336,7 @@ func (l *Locked) expand(ctx context.Context, db *database.DB, scope isolation.Sc
 	}
 	// Also where nothing is switched: what was made for the release before learns from
 	// the place that it is old.
-	if err := db.Advance(ctx, scope, job.Make.Release.Number, job.Switch); err != nil {
+	if err := db.Advance(ctx, scope, job.Make.Release.Number, job.Switch, job.Handlers...); err != nil {
 		return l.giveUp(ctx, err, func(ctx context.Context) error { return db.Migrate(ctx, scope, job.Undo) })
 	}
 	return nil

@@ -24,10 +24,13 @@ import (
 
 // DB is the driver. Its zero value is empty.
 type DB struct {
+	database.Handling // nil: nobody tells functions of events here; Advance notes who is to be told
+
 	mu       sync.Mutex
 	places   map[tenancy.ProjectID][]string // statements in order, each once
 	rows     map[string]bool                // project/what is there, as a check says it
 	releases map[tenancy.ProjectID]int64
+	handlers map[tenancy.ProjectID][]database.Handler
 	Fail     func(project tenancy.ProjectID, ddl []string) error
 	Stuck    error // what Drop answers
 	Running  int   // Migrate calls at this moment
@@ -135,7 +138,7 @@ func (d *DB) Migrate(_ context.Context, scope isolation.Scope, ddl []string) err
 }
 
 // Advance implements database.Driver. A place remembers how far it has come.
-func (d *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+func (d *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers []database.Handler) error {
 	d.mu.Lock()
 	at := d.releases[scope.Project()]
 	d.mu.Unlock()
@@ -155,7 +158,22 @@ func (d *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, 
 		d.releases = map[tenancy.ProjectID]int64{}
 	}
 	d.releases[scope.Project()] = release
+	if d.handlers == nil {
+		d.handlers = map[tenancy.ProjectID][]database.Handler{}
+	}
+	d.handlers[scope.Project()] = handlers
 	return nil
+}
+
+// Handlers are the functions of a project that are told of events: their ids, and the
+// types.
+func (d *DB) Handlers(project tenancy.ProjectID) (out []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, h := range d.handlers[project] {
+		out = append(out, h.Function+" "+h.Model)
+	}
+	return out
 }
 
 // Batch implements database.Driver for the checks of deploys: one holds unless the
@@ -263,6 +281,8 @@ func (words) Schema(_ string, c relational.SchemaChange) []string {
 		return []string{"drop column " + name(c.Column)}
 	case relational.DropTable:
 		return []string{"drop table " + c.Table.Name}
+	case relational.Listen:
+		return []string{"listen to " + c.Table.Name}
 	default:
 		panic(fmt.Sprintf("memdb: unknown change %T", c))
 	}

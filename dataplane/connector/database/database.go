@@ -106,12 +106,16 @@ func (db *DB) Migrate(ctx context.Context, scope isolation.Scope, ddl []string) 
 // Advance runs the statements of a schema change and lets the place remember that
 // it has come to this release, in one transaction; a place that has come there
 // already is left alone. The statements take no arguments. While others use what is
-// to be changed, it waits for them as long as ctx lasts.
-func (db *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+// to be changed, it waits for them as long as ctx lasts. From then on the handlers are
+// told of events, as Handle says; those of them that were before miss nothing on the way.
+func (db *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers ...Handler) error {
 	if err := scope.Valid(); err != nil {
 		return err
 	}
-	return describe(ctx, db.driver.Advance(ctx, scope, release, statements))
+	if _, ok := db.driver.(Handling); !ok && len(handlers) > 0 {
+		return errNoHandling
+	}
+	return describe(ctx, db.driver.Advance(ctx, scope, release, statements, handlers))
 }
 
 // Close releases what the driver holds. Running calls end first.
@@ -194,7 +198,7 @@ type Driver interface {
 	Provision(ctx context.Context, scope isolation.Scope) error
 	Drop(ctx context.Context, scope isolation.Scope) error
 	Migrate(ctx context.Context, scope isolation.Scope, ddl []string) error
-	Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error
+	Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers []Handler) error
 	Close() error
 }
 

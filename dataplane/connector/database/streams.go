@@ -105,6 +105,7 @@ type Turn struct {
 type Relayed struct {
 	Events []Event // to be sent, in order; those of one stream are in the order of their positions
 	Last   int64   // tells the next turn that they were sent
+	Due    bool    // something may be due to functions
 	More   bool    // there are more
 	// Until is when the lease of another holder ends; zero when the lease is ours. Nothing
 	// may be sent without it.

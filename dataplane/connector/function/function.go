@@ -68,6 +68,9 @@ type Call struct {
 	Version string
 	Webhook *Webhook
 	Event   []byte // JSON
+	// Nested says that a function waits for this call: one that should not wait for its
+	// turn behind functions that wait, too.
+	Nested bool
 	// ID is the same for each attempt to deliver the same event; "" when there is one.
 	ID string
 }

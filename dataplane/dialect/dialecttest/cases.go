@@ -141,6 +141,8 @@ func (c caser) changes() []Case {
 			Set: []relational.Assignment{{Column: c.column("Order", "title"), Value: 2}, {Column: c.column("Order", "data"), Value: 3}, {Column: c.column("Order", "user")}}}},
 		{Name: "append", Change: &relational.Update{Table: order, Where: byID, Args: []relational.ArgType{idArg, jsonArg},
 			Set: []relational.Assignment{{Column: c.column("Order", "labels"), Value: 2, Append: true}}}},
+		{Name: "keep", Change: &relational.Update{Table: order, Where: byID, Args: []relational.ArgType{idArg, textArg},
+			Set: []relational.Assignment{{Column: c.column("Order", "title"), Value: 2}, {Column: c.column("Order", "code"), Keep: true}}}},
 		{Name: "delete", Change: &relational.Delete{Table: order, Where: byID, Args: []relational.ArgType{idArg}}},
 		{Name: "guard", Change: &relational.Guard{Condition: relational.Exists{Select: &relational.Select{Table: order, Where: byID}}, Args: []relational.ArgType{idArg}}},
 		{Name: "require", Change: &relational.Require{Table: user, IDs: 1, Args: []relational.ArgType{idsArg}}},

@@ -32,6 +32,10 @@ const Quiet = "SELECT set_config('icehouse.quiet', 'on', true)"
 // An event goes from outbox to log when it gets its position in its stream (position),
 // and its number among all (n). A stream is there while its triggers are. part are the
 // partitions of log, relay is whose turn it is.
+//
+// The functions of handler are told of events. What each is to be told is due as soon as
+// the event has its position, and stays there until it is settled, or given up. handling
+// is who tells the functions of a project now.
 func Events() []string {
 	const columns = "model text NOT NULL, epoch text NOT NULL, kind smallint NOT NULL, node text NOT NULL, given text, before text, edges text, "
 	create := func(table, parts string) string {
@@ -41,6 +45,7 @@ func Events() []string {
 		"CREATE SCHEMA IF NOT EXISTS " + EventsSchema,
 		create("outbox", "seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, place text NOT NULL, "+columns+"noted timestamptz NOT NULL DEFAULT clock_timestamp()") +
 			" WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)", // it is always nearly empty
+		"CREATE INDEX IF NOT EXISTS outbox_place ON " + EventsSchema + ".outbox (place, seq)",
 		create("log", "n bigint NOT NULL, place text NOT NULL, position bigint NOT NULL, "+columns+"noted timestamptz NOT NULL, at timestamptz NOT NULL") + " PARTITION BY RANGE (at)",
 		"CREATE INDEX IF NOT EXISTS log_n ON " + EventsSchema + ".log (n)",
 		"CREATE INDEX IF NOT EXISTS log_position ON " + EventsSchema + ".log (epoch, position)",
@@ -49,12 +54,26 @@ func Events() []string {
 		create("position", "epoch text PRIMARY KEY, position bigint NOT NULL"),
 		create("relay", "one boolean PRIMARY KEY CHECK (one), holder text NOT NULL, until timestamptz NOT NULL, n bigint NOT NULL, sent bigint NOT NULL, "+
 			"at timestamptz NOT NULL, upto timestamptz NOT NULL, span interval NOT NULL"),
+		"ALTER TABLE " + EventsSchema + ".stream ADD COLUMN IF NOT EXISTS made text NOT NULL DEFAULT ''", // from what
+		create("handler", "place text, model text, function text, PRIMARY KEY (place, model, function)"),
+		create("due", "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, place text NOT NULL, function text NOT NULL, position bigint NOT NULL, "+columns+"noted timestamptz NOT NULL, "+
+			"attempts integer NOT NULL DEFAULT 0, failed text NOT NULL DEFAULT '', after timestamptz NOT NULL DEFAULT '-infinity', dead timestamptz") +
+			" WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)",
+		"CREATE INDEX IF NOT EXISTS due_waiting ON " + EventsSchema + ".due (place, id) WHERE dead IS NULL",
+		"CREATE INDEX IF NOT EXISTS due_later ON " + EventsSchema + ".due (place, function, node, id) WHERE dead IS NULL AND after > '-infinity'",
+		"CREATE INDEX IF NOT EXISTS due_dead ON " + EventsSchema + ".due (place, id) WHERE dead IS NOT NULL",
+		create("handling", "place text PRIMARY KEY, holder text NOT NULL, until timestamptz NOT NULL"),
 		"INSERT INTO " + EventsSchema + ".relay VALUES (true, '', '-infinity', 0, 0, '-infinity', '-infinity', '1 hour') ON CONFLICT DO NOTHING",
 	}
 }
 
 func noteFunction(model string) string  { return dialect.Name("_event", model, "note") }
 func givenFunction(model string) string { return dialect.Name("_event", model, "given") }
+
+// EventFunctions are the names of the functions that note what happens to a type.
+func EventFunctions(model string) []string {
+	return []string{noteFunction(model), givenFunction(model)}
+}
 
 // Unlisten takes Listen back.
 func Unlisten(namespace, model string) []string {

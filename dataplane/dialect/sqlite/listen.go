@@ -17,6 +17,9 @@ func TriggerPrefix(model string) string { return "_event." + model + "." }
 // A row in _event.quiet keeps the triggers from noting anything; the transaction that
 // puts it there takes it away. _event.given are the columns that an update sets, for as
 // long as it changes one row. _event.sent says up to which n events have been sent.
+//
+// The functions of _event.handler are told of events. What each is to be told is in
+// _event.due as soon as the event is noted, until it is settled, or given up (dead).
 func Events() []string {
 	return []string{
 		`CREATE TABLE IF NOT EXISTS "_event.stream" (model TEXT NOT NULL PRIMARY KEY, epoch TEXT NOT NULL, position INTEGER NOT NULL, until INTEGER NOT NULL) STRICT`,
@@ -27,6 +30,18 @@ func Events() []string {
 		`CREATE TABLE IF NOT EXISTS "_event.quiet" (quiet INTEGER NOT NULL) STRICT`,
 		`CREATE TABLE IF NOT EXISTS "_event.sent" (one INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT`,
 		`INSERT OR IGNORE INTO "_event.sent" VALUES (1, 0)`,
+		`CREATE TABLE IF NOT EXISTS "_event.handler" (model TEXT NOT NULL, function TEXT NOT NULL, PRIMARY KEY (model, function)) STRICT, WITHOUT ROWID`,
+		`CREATE TABLE IF NOT EXISTS "_event.made" (model TEXT NOT NULL PRIMARY KEY, made TEXT NOT NULL) STRICT`, // from what its triggers are
+		`CREATE TABLE IF NOT EXISTS "_event.due" (id INTEGER PRIMARY KEY AUTOINCREMENT, function TEXT NOT NULL, model TEXT NOT NULL, epoch TEXT NOT NULL, position INTEGER NOT NULL, ` +
+			`kind INTEGER NOT NULL, node TEXT NOT NULL, given TEXT, before TEXT, edges TEXT, noted INTEGER NOT NULL, ` +
+			`attempts INTEGER NOT NULL DEFAULT 0, failed TEXT NOT NULL DEFAULT '', after INTEGER NOT NULL DEFAULT 0, dead INTEGER) STRICT`,
+		`CREATE INDEX IF NOT EXISTS "_event.due.waiting" ON "_event.due" (id) WHERE dead IS NULL`,
+		`CREATE INDEX IF NOT EXISTS "_event.due.later" ON "_event.due" (function, node, id) WHERE dead IS NULL AND after > 0`,
+		`CREATE INDEX IF NOT EXISTS "_event.due.dead" ON "_event.due" (id) WHERE dead IS NOT NULL`,
+		`CREATE TRIGGER IF NOT EXISTS "_due.told" AFTER INSERT ON "_event.log" FOR EACH ROW BEGIN ` +
+			`INSERT INTO "_event.due" (function, model, epoch, position, kind, node, given, before, edges, noted) ` +
+			`SELECT h.function, NEW.model, NEW.epoch, NEW.position, NEW.kind, NEW.node, NEW.given, NEW.before, NEW.edges, NEW.noted ` +
+			`FROM "_event.handler" AS h WHERE h.model = NEW.model; END`,
 	}
 }
 

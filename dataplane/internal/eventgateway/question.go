@@ -1,19 +1,14 @@
 package eventgateway
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"icehouse/dataplane/connector/database"
+	"icehouse/dataplane/internal/eventquery"
 	"icehouse/dataplane/internal/executor"
-	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
-	"icehouse/dataplane/internal/planner"
 	"icehouse/dataplane/internal/response"
 	"icehouse/tenancy/authn"
 )
@@ -22,10 +17,8 @@ import (
 // answered. Then the subscriptions end; they can resume.
 const patience = time.Minute
 
-// What a question keeps: plans, one for each set of fields that updates were given, and
-// answers, for those who resume and are behind the others.
+// What a question keeps of answers, for those who resume and are behind the others.
 const (
-	maxPlans    = 64
 	maxAnswers  = 2048
 	answerBytes = 4 << 20
 )
@@ -33,14 +26,10 @@ const (
 // question is what subscriptions have in common that get the same answers: a text,
 // variables, and who asks. Each event is answered once for all of them.
 type question struct {
-	stream   *stream
-	key      string
-	prepared *operation.Prepared
-	who      authn.Requester
-	groups   int // that ask it; under the stream's mu
-
-	planning sync.Mutex
-	plans    map[string]*planner.Plan
+	*eventquery.Query
+	stream *stream
+	key    string
+	groups int // that ask it; under the stream's mu
 
 	mu      sync.Mutex
 	answers map[int64]*answer // by position
@@ -59,17 +48,14 @@ type answer struct {
 
 // ask makes a question of a request.
 func (s *stream) ask(key string, prepared *operation.Prepared, who authn.Requester) *question {
-	return &question{stream: s, key: key, prepared: prepared, who: who, plans: map[string]*planner.Plan{}, answers: map[int64]*answer{}}
-}
-
-// try plans for each kind of event, so that what can't be answered is known at once.
-func (q *question) try() error {
-	for _, kind := range []database.EventKind{database.Created, database.Updated, database.Deleted} {
-		if _, err := q.plan(kind, nil); err != nil {
-			return err
-		}
+	g := s.gateway
+	return &question{
+		Query: eventquery.New(eventquery.Place{
+			DB: s.db, Scope: s.scope, Release: s.release, Schema: s.schema, Type: s.typ,
+			Documents: g.Documents, Mark: g.Mark, Timeout: g.Timeout, Clock: g.Clock,
+		}, prepared, who),
+		stream: s, key: key, answers: map[int64]*answer{},
 	}
-	return nil
 }
 
 // answer finds the answer to an event, or makes it. over says that nobody wants it any
@@ -157,116 +143,25 @@ func rendered(r executor.Result, member *subscriber, cursor string) []byte {
 
 // evaluate answers an event; some is false when it does not pass the filter.
 func (q *question) evaluate(e database.Event, over func() bool) (result executor.Result, some bool, err error) {
-	var given []string // in the order of the type
-	for _, f := range q.stream.fields {
-		if slices.Contains(e.Given, f.column) {
-			given = append(given, f.name)
-		}
-	}
-	plan, err := q.plan(e.Kind, given)
-	if plan == nil || err != nil {
-		return result, false, err
-	}
-	about := &planner.Event{Kind: e.Kind, Node: e.Node, Given: given, Before: string(e.Before)}
-	if len(e.Edges) > 0 {
-		if err := json.Unmarshal(e.Edges, &about.Edges); err != nil {
-			return result, false, err
-		}
-	}
+	g := q.stream.gateway
 	for began, pause := time.Now(), 10*time.Millisecond; ; pause = min(2*pause, time.Second) {
-		result, err = q.once(plan, about)
-		broken := err
-		for _, failed := range result.Errors {
-			if broken == nil && !failed.Fault.Public() && mayPass(failed.Fault) {
-				broken = failed.Fault
-			}
-		}
-		if broken == nil {
+		var broken error
+		if result, some, broken, err = q.Answer(g.ctx, e); err != nil || broken == nil {
 			break
 		}
 		if time.Since(began) > patience || over() {
 			return result, false, broken
 		}
 		select {
-		case <-q.stream.gateway.ctx.Done():
+		case <-g.ctx.Done():
 			return result, false, broken
 		case <-time.After(pause):
 		}
 	}
 	for _, failed := range result.Errors {
 		if !failed.Fault.Public() {
-			q.stream.gateway.Log.Error("a subscription's field failed", "error", failed.Fault.Cause, "path", failed.Path, "project", q.stream.project)
+			g.Log.Error("a subscription's field failed", "error", failed.Fault.Cause, "path", failed.Path, "project", q.stream.project)
 		}
 	}
-	key := plan.Root.Children[0].Key
-	return result, len(result.Errors) > 0 || string(result.Data) != `{"`+key+`":null}`, nil
-}
-
-// mayPass says that a failure is the database's, and may be over soon.
-func mayPass(f *fault.Fault) bool {
-	var broken *database.Error
-	if !errors.As(f.Cause, &broken) {
-		return false
-	}
-	switch broken.Kind {
-	case database.Unavailable, database.Canceled, database.Conflict, database.OutOfDate:
-		return true
-	default:
-		return false
-	}
-}
-
-func (q *question) once(plan *planner.Plan, about *planner.Event) (executor.Result, error) {
-	s := q.stream
-	ctx, cancel := context.WithTimeout(s.gateway.ctx, s.gateway.Timeout)
-	defer cancel()
-	return executor.Run(ctx, executor.Request{
-		DB: s.db, Scope: s.scope, Release: s.release, Plan: plan, Prepared: q.prepared,
-		Now: s.gateway.Clock(), User: q.who.Node, Event: about,
-		Planner: &anonymous{question: q, event: about},
-	})
-}
-
-// anonymous plans for nobody, which is who asks when the node of a token has gone.
-type anonymous struct {
-	question *question
-	event    *planner.Event
-}
-
-func (a *anonymous) Anonymous() (*planner.Plan, error) {
-	q := a.question
-	plan, err := planner.MakeForEvent(q.prepared, q.target(planner.Requester{}), a.event.Kind, a.event.Given)
-	if plan == nil && err == nil {
-		err = errors.New("a filter that depends on who asks")
-	}
-	return plan, err
-}
-
-func (q *question) target(who planner.Requester) planner.Target {
-	s := q.stream
-	return planner.Target{
-		Dialect: s.db.Dialect(), Namespace: s.scope.Namespace(), Requester: who, Mark: s.gateway.Mark,
-		Queries: func(text string) (*operation.Document, error) { return s.gateway.Documents.Permission(s.schema, text) },
-	}
-}
-
-// plan finds or makes the plan for a kind of event; nil when none of them passes the
-// filter.
-func (q *question) plan(kind database.EventKind, given []string) (*planner.Plan, error) {
-	key := string(rune(kind)) + strings.Join(given, ",")
-	q.planning.Lock()
-	defer q.planning.Unlock()
-	if plan, ok := q.plans[key]; ok {
-		return plan, nil
-	}
-	who := planner.Requester{Admin: q.who.Admin, Type: q.who.Type}.In(q.stream.schema)
-	plan, err := planner.MakeForEvent(q.prepared, q.target(who), kind, given)
-	if err != nil {
-		return nil, err
-	}
-	if len(q.plans) >= maxPlans {
-		clear(q.plans)
-	}
-	q.plans[key] = plan
-	return plan, nil
+	return result, some, err
 }

@@ -30,8 +30,8 @@ import (
 const (
 	notParsed = "the GraphQL Query was not valid"
 	noModel   = "The provided query doesn't include any known model name. Please check for the latest subscriptions API."
-	badCursor = "The cursor is none of this subscription: the type was not listened to all the time, or the project was deployed again. What happened meanwhile is not known; read the data again and subscribe without a cursor."
-	goneBy    = "The events behind the cursor are no longer kept. Read the data again and subscribe without a cursor."
+	badCursor = "The cursor is none of this subscription: the type was not listened to all the time, or the project was deployed again. What happened meanwhile is not known; subscribe without a cursor, and then read the data again."
+	goneBy    = "The events behind the cursor are no longer kept. Subscribe without a cursor, and then read the data again."
 )
 
 // gapCode is the code of a refused cursor. The contract has none for it.
@@ -104,8 +104,13 @@ func (g *Gateway) start(ctx context.Context, r subscription.Request, sink subscr
 	}
 	question, isNew := s.asked(groupKey(r, prepared, who), prepared, who)
 	if isNew {
-		if err := question.try(); err != nil {
-			return nil, err
+		err := question.Try()
+		var literal *planner.LiteralError
+		if errors.As(err, &literal) {
+			err = g.Documents.Recheck(schema, request(r), literal.Literal, literal.Cause)
+		}
+		if err != nil {
+			return nil, refused(schema, r, err)
 		}
 	}
 	member := &subscriber{sink: sink, request: r.RequestID, query: r.Query}
@@ -121,37 +126,43 @@ func (g *Gateway) start(ctx context.Context, r subscription.Request, sink subscr
 	return &subscription.Subscription{Cursor: begins, Expires: expires, Stop: member.stop}, nil
 }
 
-// prepare reads the text. Refusals have the texts of data-api §4.7.
+// prepare reads the text.
 func (g *Gateway) prepare(schema *compiledschema.Schema, r subscription.Request) (*operation.Prepared, *datamodel.Type, error) {
-	refuse := func(errs ...subscription.Error) (*operation.Prepared, *datamodel.Type, error) {
-		return nil, nil, &subscription.Refusal{Kind: subscription.Invalid, Errors: errs}
+	prepared, err := g.Documents.Prepare(schema, request(r))
+	if err != nil {
+		return nil, nil, refused(schema, r, err)
 	}
-	prepared, err := g.Documents.Prepare(schema, operation.Request{Query: r.Query, OperationName: r.OperationName, Variables: r.Variables})
+	t, ok := planner.Subscribed(prepared)
+	if !ok {
+		return nil, nil, refusal(subscription.Invalid, noModel)
+	}
+	return prepared, t, nil
+}
+
+func request(r subscription.Request) operation.Request {
+	return operation.Request{Query: r.Query, OperationName: r.OperationName, Variables: r.Variables}
+}
+
+// refused makes the refusal of a text that is not valid, with the texts of data-api §4.7.
+func refused(schema *compiledschema.Schema, r subscription.Request, err error) error {
 	var syntax *operation.SyntaxError
 	var invalid *operation.Invalid
 	switch {
 	case errors.As(err, &syntax):
-		return refuse(subscription.Error{Message: notParsed})
-	case errors.As(err, &invalid):
-		if invalid.Code == 0 && !namesModel(schema, r) { // with a code it is a limit: the text was not looked at
-			return refuse(subscription.Error{Message: noModel})
-		}
-		errs := make([]subscription.Error, len(invalid.Errors))
-		for i, e := range invalid.Errors {
-			errs[i] = subscription.Error{Message: e.Message, Code: invalid.Code}
-			for _, l := range e.Locations {
-				errs[i].Locations = append(errs[i].Locations, subscription.Location{Line: l.Line, Column: l.Column})
-			}
-		}
-		return refuse(errs...)
-	case err != nil:
-		return nil, nil, err
+		return refusal(subscription.Invalid, notParsed)
+	case !errors.As(err, &invalid):
+		return err
+	case invalid.Code == 0 && !namesModel(schema, r): // with a code it is a limit: the text was not looked at
+		return refusal(subscription.Invalid, noModel)
 	}
-	t, ok := planner.Subscribed(prepared.Document)
-	if !ok {
-		return refuse(subscription.Error{Message: noModel})
+	errs := make([]subscription.Error, len(invalid.Errors))
+	for i, e := range invalid.Errors {
+		errs[i] = subscription.Error{Message: e.Message, Code: invalid.Code}
+		for _, l := range e.Locations {
+			errs[i].Locations = append(errs[i].Locations, subscription.Location{Line: l.Line, Column: l.Column})
+		}
 	}
-	return prepared, t, nil
+	return &subscription.Refusal{Kind: subscription.Invalid, Errors: errs}
 }
 
 // namesModel says that the first selection of an operation that is not valid names a

@@ -29,7 +29,6 @@ type stream struct {
 	typ     *datamodel.Type
 	scope   isolation.Scope
 	db      *database.DB
-	fields  []field
 	opened  chan struct{} // closed when the rest is known, or failed is
 
 	failed error
@@ -50,18 +49,10 @@ type stream struct {
 	ended     bool
 }
 
-// field is a scalar of the type, and the name of its column.
-type field struct{ name, column string }
-
 func newStream(g *Gateway, key streamKey, schema *compiledschema.Schema, t *datamodel.Type) *stream {
 	s := &stream{
 		streamKey: key, gateway: g, schema: schema, typ: t, opened: make(chan struct{}),
 		groups: map[*group]bool{}, shared: map[*question]*group{}, questions: map[string]*question{}, idle: time.Now(),
-	}
-	for _, f := range t.Fields {
-		if !f.IsRelation() {
-			s.fields = append(s.fields, field{f.Name, schema.Layout().Column(f).Name})
-		}
 	}
 	return s
 }

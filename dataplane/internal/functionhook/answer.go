@@ -24,7 +24,7 @@ type returned struct {
 // may come in an envelope with logs (LQ-14). The error is a *fault.Fault.
 func read(out function.Output, managed bool, requestID string) (returned, error) {
 	unusable := func(why string) (returned, error) {
-		return returned{}, fault.New(fault.FunctionUnusable, "The function returned %s. See the function's log for the request %s.", why, requestID)
+		return returned{}, fault.New(fault.FunctionUnusable, "The function returned %s. See the function's log for executionId '%s'.", why, requestID)
 	}
 	value := bytes.TrimSpace(out.Value)
 	if out.Value == nil || managed && (len(value) == 0 || string(value) == "null") { // LQ-13
@@ -58,6 +58,11 @@ func read(out function.Output, managed bool, requestID string) (returned, error)
 	}
 }
 
+func isObject(value []byte) bool {
+	_, ok := object(value)
+	return ok
+}
+
 // object reads the fields of a JSON object; the last of a name counts.
 func object(value []byte) (map[string]json.RawMessage, bool) {
 	value = bytes.TrimSpace(value)
@@ -76,11 +81,11 @@ func failure(err error, name, requestID string) *fault.Fault {
 	}
 	switch e.Kind {
 	case function.BadStatus:
-		return &fault.Fault{Code: fault.FunctionStatus, Message: fmt.Sprintf("The webhook of the function '%s' answered with the status %d. See the function's log for the request %s.", name, e.Status, requestID), Cause: err}
+		return &fault.Fault{Code: fault.FunctionStatus, Message: fmt.Sprintf("The webhook of the function '%s' answered with the status %d. See the function's log for executionId '%s'.", name, e.Status, requestID), Cause: err}
 	case function.Unreachable:
-		return &fault.Fault{Code: fault.FunctionUnreachable, Message: fmt.Sprintf("The webhook of the function '%s' can't be reached: %s", name, e.Text), Cause: err}
+		return &fault.Fault{Code: fault.FunctionUnreachable, Message: fmt.Sprintf("The webhook of the function '%s' can't be reached: %s. See the function's log for executionId '%s'.", name, e.Text, requestID), Cause: err}
 	default:
-		return &fault.Fault{Code: fault.FunctionFailed, Message: fmt.Sprintf("The function '%s' failed: %s. See the function's log for the request %s.", name, firstLine(e.Text), requestID), Cause: err}
+		return &fault.Fault{Code: fault.FunctionFailed, Message: fmt.Sprintf("The function '%s' failed: %s. See the function's log for executionId '%s'.", name, firstLine(e.Text), requestID), Cause: err}
 	}
 }
 
@@ -91,5 +96,5 @@ func firstLine(text string) string {
 
 // badShape is the fault of data that is none of what is asked for.
 func badShape(name, want string) *fault.Fault {
-	return fault.New(fault.FunctionShape, "The function '%s' returned data that is not %s.", name, want)
+	return fault.New(fault.FunctionShape, "Data that is not %s was returned by the function %s", want, name)
 }

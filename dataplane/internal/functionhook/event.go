@@ -25,9 +25,9 @@ type eventContext struct {
 }
 
 type eventRequest struct {
-	SourceIP string   `json:"sourceIp"`
-	Headers  struct{} `json:"headers"`
-	Method   string   `json:"httpMethod"`
+	SourceIP string            `json:"sourceIp"`
+	Headers  map[string]string `json:"headers"`
+	Method   string            `json:"httpMethod"`
 }
 
 type eventProject struct {

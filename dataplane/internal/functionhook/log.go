@@ -54,6 +54,16 @@ func (e *entry) returned(out function.Output, r returned, err error) {
 	}
 }
 
+// heard is what is noted of a webhook that was told of an event, and says nothing that
+// has a meaning.
+func (e *entry) heard(answer []byte) {
+	e.success = true
+	e.message = map[string]any{"event": string(e.event), "rawResponse": cut(answer)}
+	if json.Valid(answer) {
+		e.message = map[string]any{"event": string(e.event), "logs": []any{}, "returnValue": json.RawMessage(answer)}
+	}
+}
+
 // invocationFailed is what is noted of a function that did not answer.
 func (e *entry) invocationFailed(err error) {
 	var known *function.Error
@@ -91,6 +101,21 @@ func cut(text []byte) string {
 		return string(bytes.ToValidUTF8(text[:most], nil)) + " ..."
 	}
 	return string(bytes.ToValidUTF8(text, []byte("\uFFFD")))
+}
+
+// hide leaves tokens out of what is kept of a failure.
+func (e *entry) hide(err error) error {
+	var f *fault.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	known := *f
+	for _, token := range e.tokens {
+		if token != "" {
+			known.Message = strings.ReplaceAll(known.Message, token, hidden)
+		}
+	}
+	return &known
 }
 
 func (e *entry) entry() functionlog.Entry {

@@ -23,6 +23,8 @@ type Request struct {
 	Address   string // of the client
 	// Auth says who sends the request; nil for nobody. Only resolvers are told (LQ-9).
 	Auth func() *Auth
+	// Nested says whether a function sends the request.
+	Nested func() bool
 	// Calls counts those of the request.
 	Calls atomic.Int32
 }
@@ -34,7 +36,7 @@ func (r *Request) do(ctx context.Context, c call) error {
 }
 
 func (r *Request) call(f *compiledschema.Function, data []byte) call {
-	return call{project: r.Project, function: f, requestID: r.RequestID, data: data}
+	return call{project: r.Project, function: f, requestID: r.RequestID, nested: r.Nested(), data: data}
 }
 
 // Resolve implements executor.Functions.
@@ -46,7 +48,7 @@ func (r *Request) Resolve(ctx context.Context, n *planner.Node, data []byte) (ou
 	c := r.call(f, data)
 	c.address, c.auth = r.Address, r.Auth()
 	c.accept = func(answer returned) (err error) {
-		if answer.Data == nil && n.NonNull {
+		if n.NonNull && (answer.Data == nil || string(bytes.TrimSpace(answer.Data)) == "null") { // LQ-12
 			return fault.New(fault.ResolverNull, "The function '%s' returned no data, but its type %s can't be null.", f.Name, n.Call.Resolver.Field.Type)
 		}
 		out, err = shaped(r.Schema, n, answer.Data)

@@ -31,6 +31,8 @@ type call struct {
 	requestID string
 	address   string // of the client; "" for hooks and events
 	auth      *Auth
+	eventID   string // of an event that the function is told of
+	nested    bool   // a function waits for it
 	data      []byte // JSON
 	// accept looks at what was returned. What it refuses is a failure.
 	accept func(returned) error
@@ -53,7 +55,7 @@ func (s *Stage) do(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	invoke := function.Call{Name: c.function.Name, Version: c.function.Version, Event: event}
+	invoke := function.Call{Name: c.function.Name, Version: c.function.Version, Event: event, ID: c.eventID, Nested: c.nested}
 	if hook := c.function.Webhook; hook != nil {
 		secret, err := s.Tokens.WebhookSecret(c.project.Project)
 		if err != nil {
@@ -74,6 +76,8 @@ func (s *Stage) do(ctx context.Context, c call) error {
 	case err != nil:
 		e.invocationFailed(err)
 		err = failure(err, c.function.Name, c.requestID)
+	case c.eventID != "" && c.function.Webhook != nil && !isObject(out.Value):
+		e.heard(out.Value)
 	default:
 		var r returned
 		r, err = read(out, c.function.Webhook == nil, c.requestID)
@@ -83,16 +87,22 @@ func (s *Stage) do(ctx context.Context, c call) error {
 		e.returned(out, r, err)
 	}
 	s.Entries.Add(e.entry())
+	if c.eventID != "" {
+		err = e.hide(err)
+	}
 	return err
 }
 
 func (s *Stage) context(c call, pat string) eventContext {
 	out := eventContext{
-		Request: eventRequest{SourceIP: c.address, Method: "post"},
+		Request: eventRequest{SourceIP: c.address, Headers: map[string]string{}, Method: "post"},
 		Graphcool: eventProject{
 			ProjectID: c.project.Project, ServiceID: c.project.Project, PAT: pat, RootToken: pat, Endpoints: s.Addresses.of(c.project.Project),
 		},
 		Auth: c.auth,
+	}
+	if c.eventID != "" {
+		out.Request.Headers[idHeader] = c.eventID
 	}
 	if c.project.Alias != "" {
 		out.Graphcool.Alias = &c.project.Alias

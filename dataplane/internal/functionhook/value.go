@@ -91,10 +91,7 @@ func shaped(schema *compiledschema.Schema, n *planner.Node, data []byte) ([]byte
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if item = bytes.TrimSpace(item); string(item) == "null" {
-			out = append(out, item...)
-			continue
-		} else if item[0] != '{' {
+		if item = bytes.TrimSpace(item); item[0] != '{' {
 			return nil, badShape(name, "a list of objects")
 		}
 		var err error

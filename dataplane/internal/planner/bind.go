@@ -26,8 +26,9 @@ type Binding struct {
 	// Hooked is what hooks returned for the nodes of the root field that is written: of
 	// each the values of its fields.
 	Hooked []map[string]coercion.Value
-	ids    []any // new ids
-	now    any   // Now
+	ids    []any             // new ids
+	now    any               // Now
+	hashes map[string]string // of passwords
 }
 
 // LiteralError says that a literal of the text is no value of the type that its
@@ -103,6 +104,11 @@ func (b *Binding) arg(p *Param) (any, error) {
 	v, err := b.resolve(p, p.Source)
 	if err != nil {
 		return nil, err
+	}
+	if p.conv == stored && p.field.Scalar == datamodel.Password {
+		if v, err = b.hashed(v, p.Source.kind == fromHook); err != nil {
+			return nil, err
+		}
 	}
 	if p.Type.List {
 		return b.listArg(p, v)
@@ -205,6 +211,10 @@ func typed[T any](items []any) (any, error) {
 	return out, nil
 }
 
+// errNullItem refuses a null in a list. Validation lets it pass where a variable has another
+// default.
+var errNullItem = fault.New(fault.BadArguments, "A list holds null, which is no value of its items.")
+
 // resolve finds the coerced value of a source.
 func (b *Binding) resolve(p *Param, s Source) (any, error) {
 	scalar := s.scalar
@@ -257,6 +267,9 @@ func (b *Binding) resolve(p *Param, s Source) (any, error) {
 			v, err := b.resolve(p, item)
 			if err != nil {
 				return nil, err
+			}
+			if v == nil {
+				return nil, errNullItem
 			}
 			items = append(items, v)
 		}

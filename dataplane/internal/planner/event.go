@@ -47,11 +47,12 @@ func (e *Event) part(s Source) any {
 }
 
 // Subscribed is the type that a subscription is about; false when it is about none.
-func Subscribed(d *operation.Document) (*datamodel.Type, bool) {
+func Subscribed(prepared *operation.Prepared) (*datamodel.Type, bool) {
+	d := prepared.Document
 	if d.Operation.Operation != ast.Subscription {
 		return nil, false
 	}
-	p := &planning{doc: d}
+	p := &planning{doc: d, vars: prepared.Variables}
 	for _, c := range p.collect("Subscription", false, []ast.SelectionSet{d.Operation.SelectionSet}) {
 		if root, ok := d.Schema.SubscriptionRoot(c.first().Name); ok {
 			return root.Type, true
@@ -218,7 +219,7 @@ func (e *eventReader) texts(in input) ([]string, *fault.Fault) {
 	var out []string
 	for _, item := range in.asList() {
 		if !item.given() {
-			continue
+			return nil, errNullItem
 		}
 		value, err := e.binding.resolve(&Param{scalar: datamodel.String}, item.source)
 		if err != nil {

@@ -64,6 +64,9 @@ func (b *Binding) appendData(out []byte, d Data) ([]byte, error) {
 		return append(out, "null"...), nil
 	case d.leaf != nil:
 		v, err := b.resolve(d.leaf, d.leaf.Source)
+		if err == nil && d.leaf.scalar == datamodel.Password {
+			v, err = b.hashed(v, false)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -266,13 +269,16 @@ func (w *writer) hooked(verb compiledschema.Verb, t *datamodel.Type, in input, i
 	if w.target.Hooked == nil || w.target.Hooked.Write != w.root || w.target.Hooked.Missing != w.missing || verb == compiledschema.Delete || w.target.Hooked.Nodes[n].As {
 		return in
 	}
+	returned := w.target.Hooked.Nodes[n].Fields
 	out := input{kind: object}
 	for _, f := range in.fields {
 		if key, ok := w.doc.Schema.InputKey(t, f.name); !ok || key.Kind != compiledschema.InputScalar {
 			out.fields = append(out.fields, f)
+		} else if verb == compiledschema.Update && !slices.ContainsFunc(returned, func(r HookedField) bool { return r.Name == f.name }) {
+			out.fields = append(out.fields, inputField{f.name, input{kind: kept}}) // updatedFields has both (LQ-23)
 		}
 	}
-	for _, f := range w.target.Hooked.Nodes[n].Fields {
+	for _, f := range returned {
 		value := input{kind: null}
 		if !f.Null {
 			value = input{kind: leaf, source: Source{kind: fromHook, number: n, edges: f.Name}}

@@ -59,6 +59,7 @@ const (
 	leaf
 	list
 	object
+	kept // what a hook left out: the client gave it, and it is not written
 )
 
 // given says that the client gave a value that is not null.

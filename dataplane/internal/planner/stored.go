@@ -25,13 +25,6 @@ func tooLong(f *datamodel.Field) *fault.Fault {
 func storeOne(f *datamodel.Field, v any) (any, error) {
 	switch v := v.(type) {
 	case string:
-		if f.Scalar == datamodel.Password {
-			hash, err := coercion.HashPassword(v)
-			if err != nil {
-				return nil, fault.Internal(err)
-			}
-			return hash, nil
-		}
 		if coercion.TooLong(v) {
 			return nil, tooLong(f)
 		}
@@ -107,4 +100,38 @@ func storeList(f *datamodel.Field, v any) (any, error) {
 		return nil, tooLong(f)
 	}
 	return string(out), nil
+}
+
+// hashed puts hashes in the place of passwords: the same for one text, so that a hook sees
+// what is stored (data-api §2.12). What a hook returns may be a hash already.
+func (b *Binding) hashed(v any, returned bool) (any, error) {
+	switch v := v.(type) {
+	case string:
+		if returned && coercion.IsPasswordHash(v) {
+			return v, nil
+		}
+		if hash, ok := b.hashes[v]; ok {
+			return hash, nil
+		}
+		hash, err := coercion.HashPassword(v)
+		if err != nil {
+			return nil, fault.Internal(err)
+		}
+		if b.hashes == nil {
+			b.hashes = map[string]string{}
+		}
+		b.hashes[v] = hash
+		return hash, nil
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			one, err := b.hashed(item, returned)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = one
+		}
+		return out, nil
+	}
+	return v, nil
 }

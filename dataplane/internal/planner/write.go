@@ -406,6 +406,7 @@ func (w *writer) update(t *datamodel.Type, in input) {
 	table := w.layout().Table(t)
 	edges := w.edges(t, in, false)
 	r := &row{}
+	var set []relational.Assignment
 	for _, f := range t.Fields {
 		if f.IsRelation() || f.IsSystem() {
 			continue
@@ -418,6 +419,10 @@ func (w *writer) update(t *datamodel.Type, in input) {
 			w.refuse(fault.New(fault.ReadOnlyField, "The field %s is read only.", f.Name))
 		}
 		column := w.layout().Column(f)
+		if value.kind == kept {
+			set = append(set, relational.Assignment{Column: column, Keep: true})
+			continue
+		}
 		if value.kind == null {
 			if f.Required {
 				w.refuse(RequiredNull(f))
@@ -428,9 +433,9 @@ func (w *writer) update(t *datamodel.Type, in input) {
 		p := storing(valueSource(f, value), f, column)
 		r.set(column, &p)
 	}
-	if len(r.columns) > 0 {
+	if len(r.columns)+len(set) > 0 {
 		r.set(table.UpdatedAt, &clock)
-		change := &relational.Update{Table: table, Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: r.args.add(idParam(id))}}
+		change := &relational.Update{Table: table, Set: set, Where: relational.Compare{Column: table.ID, Op: relational.Equal, Arg: r.args.add(idParam(id))}}
 		for i, c := range r.columns {
 			change.Set = append(change.Set, relational.Assignment{Column: c, Value: r.values[i]})
 		}

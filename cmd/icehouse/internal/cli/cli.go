@@ -52,6 +52,7 @@ type commands struct {
 	AddTemplate   addTemplateCommand   `cmd:"" help:"Copy the code of a template into the service of this folder."`
 	RootToken     rootTokenCommand     `cmd:"" aliases:"get-root-token" help:"Print a root token, or the names of all."`
 	Logs          logsCommand          `cmd:"" aliases:"function-logs" help:"Show what functions said."`
+	Events        eventsCommand        `cmd:"" help:"Show the events that functions failed at, and tell them again."`
 	InvokeLocal   invokeLocalCommand   `cmd:"" help:"Run a function on this machine."`
 	Playground    playgroundCommand    `cmd:"" help:"Open the page of a service's API."`
 	Console       consoleCommand       `cmd:"" help:"Open the page of a cluster."`

@@ -33,6 +33,8 @@ type Planes struct {
 	FunctionLog *functionlog.Log
 	// Relay relays events until its context ends.
 	Relay func(context.Context)
+	// Handle tells functions of events until its context ends.
+	Handle func(context.Context)
 	// Count hands over what was counted, until its context ends and once more then.
 	Count func(context.Context)
 }

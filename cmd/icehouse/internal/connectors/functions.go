@@ -20,7 +20,7 @@ import (
 
 // openFunctions opens what runs functions. keys seal what it keeps of them.
 func openFunctions(ctx context.Context, c config.Config, keys secret.Keyring, closers *rungroup.Closers) (*function.Functions, error) {
-	client := egress.New(egress.Policy{Open: c.WebhookOpen, Loopback: c.Dev})
+	client := egress.New(webhooks(c))
 	closers.Push("calls of webhooks", func() error { client.Close(); return nil })
 	var code function.Driver
 	var err error
@@ -36,6 +36,11 @@ func openFunctions(ctx context.Context, c config.Config, keys secret.Keyring, cl
 	functions := function.Open(code, webhookfunc.New(client, time.Now))
 	closers.Push("functions", functions.Close)
 	return functions, nil
+}
+
+// webhooks says which addresses functions may have elsewhere.
+func webhooks(c config.Config) egress.Policy {
+	return egress.Policy{Open: c.WebhookOpen, Loopback: c.Dev}
 }
 
 // functionLog takes what functions did; nobody does in roles that run none.

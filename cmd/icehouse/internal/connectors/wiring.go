@@ -14,6 +14,7 @@ import (
 	"icehouse/dataplane/connector/queue"
 	"icehouse/dataplane/connector/queue/memqueue"
 	"icehouse/dataplane/connector/queue/rabbitqueue"
+	"icehouse/dataplane/event"
 	"icehouse/dataplane/invalidation"
 	"icehouse/dataplane/outbox"
 	"icehouse/tenancy"
@@ -42,9 +43,6 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 			Open:       func(of tenancy.Placement) (outbox.Streams, error) { return p.databases.of(of) },
 			Queue:      p.messages, Keep: c.EventRetention, Log: log,
 		}).Run
-	}
-	if c.Role == config.Worker {
-		return planes, nil
 	}
 	functions, err := openFunctions(ctx, c, p.keys, closers)
 	if err != nil {
@@ -79,11 +77,13 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		FunctionsURL: cmp.Or(a.Functions, a.API), // not used by a role that takes no uploads
 		DataDir:      c.DataDir,
 		Functions:    functions,
+		Webhooks:     webhooks(c),
 		OnRelease: func(project tenancy.ProjectID) {
 			changed(project)
 			p.announcer.Announce(project)
 		},
-		Mail: sender, MailLinks: c.MailLinks, SignUpClosed: c.SignUp == config.SignUpClosed, Proxies: c.Proxies,
+		OnDue: p.due,
+		Mail:  sender, MailLinks: c.MailLinks, SignUpClosed: c.SignUp == config.SignUpClosed, Proxies: c.Proxies,
 		Logger: log,
 	})
 	if err != nil {
@@ -134,8 +134,14 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 		}
 		planes.System, planes.Functions, planes.Tidy = control.SystemHandler(), control.FunctionsHandler(), control.Tidy
 	}
+	if c.Role.Has(config.Data) || c.Role.Has(config.Worker) {
+		planes.Count = usage.Run
+	}
+	if c.Role.Has(config.Worker) {
+		planes.Handle = func(ctx context.Context) { plane.TellFunctions(ctx, p.messages, p.databases.placements) }
+	}
 	if c.Role.Has(config.Data) {
-		planes.Data, planes.Count = plane.Handler(), usage.Run
+		planes.Data = plane.Handler()
 		planes.Subscriptions, planes.EndSubscriptions = subscriptions.Handler(), subscriptions.Stop
 	}
 	return planes, nil
@@ -149,6 +155,13 @@ type products struct {
 	announcer *invalidation.Announcer
 	events    *outbox.Announcer
 	databases *databases
+}
+
+// due tells all who tell functions of events that some wait.
+func (p *products) due(of tenancy.Placement) {
+	ctx, cancel := context.WithTimeout(context.Background(), queue.PublishTimeout)
+	defer cancel()
+	_ = p.messages.Publish(ctx, event.Due, queue.Message{Topic: string(of)}) // else they find it by themselves
 }
 
 func openProducts(ctx context.Context, c config.Config, log *slog.Logger, closers *rungroup.Closers) (p products, err error) {

@@ -65,6 +65,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Server, err
 	if s.planes.Relay != nil {
 		s.group.Members = append(s.group.Members, rungroup.Loop("relaying", s.planes.Relay))
 	}
+	if s.planes.Handle != nil {
+		s.group.Members = append(s.group.Members, rungroup.Loop("telling functions of events", s.planes.Handle))
+	}
 	if s.planes.EndSubscriptions != nil { // last, and so stopped first: sessions end with a word
 		s.group.Members = append(s.group.Members, s.sessions())
 	}

@@ -1,11 +1,14 @@
 package servicedef
 
 import (
-	"net/url"
+	"errors"
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"icehouse/cmd/icehouse/internal/yamldoc"
+	"icehouse/tenancy/egress"
 )
 
 // The grammar of graphcool.yml is that of platform §1.3.
@@ -159,8 +162,18 @@ var functionKeys = []key{
 	{"operation", matching(hookOperation, `Model.create, Model.update or Model.delete`), false},
 	{"schema", (*loader).checkText, false},
 	{"query", (*loader).checkText, false},
+	{"retries", (*loader).checkRetries, false},
 	{"isEnabled", (*loader).checkBool, false},
 	{"description", (*loader).checkText, false},
+}
+
+// maxRetries is as many as the server lets a function have.
+const maxRetries = 10
+
+func (l *loader) checkRetries(path string, n *yamldoc.Node) {
+	if count, err := strconv.Atoi(fmt.Sprint(n.Value)); err != nil || count < 0 || count > maxRetries {
+		l.problem(n.At, "%s: want a number from 0 to %d", path, maxRetries)
+	}
 }
 
 // needs names the key that each type of function can't be without.
@@ -227,9 +240,9 @@ func (l *loader) checkWebhook(path string, n *yamldoc.Node) {
 
 func (l *loader) checkURL(path string, n *yamldoc.Node) {
 	text, _ := n.Text()
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		l.problem(n.At, "%s: want an absolute http or https URL", path)
+	var unusable *egress.Error
+	if err := (egress.Policy{}).Check(text); errors.Is(err, egress.ErrURL) && errors.As(err, &unusable) {
+		l.problem(n.At, "%s: want an absolute http or https URL: %s", path, unusable.Text)
 	}
 }
 

@@ -125,3 +125,54 @@ func (c *Client) Logs(ctx context.Context, function string, count int) (all []Lo
 		after = page.PageInfo.EndCursor
 	}
 }
+
+// DeadEvent is an event that a function failed at for the last time.
+type DeadEvent struct {
+	ID         string    `json:"id"`
+	Function   string    `json:"functionName"`
+	Model      string    `json:"modelName"`
+	Node       string    `json:"nodeId"`
+	Mutation   string    `json:"mutation"`
+	Attempts   int       `json:"attempts"`
+	Error      string    `json:"error"`
+	HappenedAt time.Time `json:"happenedAt"`
+	DeadAt     time.Time `json:"deadAt"`
+}
+
+// DeadEvents reads all of a service, the oldest first.
+func (c *Client) DeadEvents(ctx context.Context, project string) (all []DeadEvent, err error) {
+	var after *string
+	for {
+		var data struct {
+			Viewer struct {
+				Project struct{ DeadEvents []DeadEvent }
+			}
+		}
+		if err := c.do(ctx, `query ($projectId: ID!, $after: ID) {
+  viewer { project(id: $projectId) { deadEvents(after: $after) { id functionName modelName nodeId mutation attempts error happenedAt deadAt } } }
+}`, map[string]any{"projectId": project, "after": after}, &data); err != nil {
+			return nil, err
+		}
+		page := data.Viewer.Project.DeadEvents
+		if len(page) == 0 {
+			return all, nil
+		}
+		all = append(all, page...)
+		after = &page[len(page)-1].ID
+	}
+}
+
+// ReplayEvents lets functions be told of dead events again, and says of how many: of
+// those with the ids, or those of a function, or all.
+func (c *Client) ReplayEvents(ctx context.Context, project, function string, ids []string) (int, error) {
+	input := map[string]any{"projectId": project}
+	if function != "" {
+		input["functionName"] = function
+	}
+	if len(ids) > 0 {
+		input["ids"] = ids
+	}
+	var data struct{ ReplayEvents struct{ Count int } }
+	err := c.do(ctx, `mutation ($input: ReplayEventsInput!) { replayEvents(input: $input) { count } }`, map[string]any{"input": input}, &data)
+	return data.ReplayEvents.Count, err
+}

@@ -61,6 +61,9 @@ func Suite(t *testing.T, open func(t *testing.T) *database.DB) {
 		{"streams end when tables change", endsWithSchema},
 		{"events are told of after the commit", tells},
 		{"every change has one position and is sent", noteAll},
+		{"functions are told of events", told},
+		{"what is due is settled", settles},
+		{"nothing is missed while tables change", missesNothing},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newHouse(t, open(t))) })

@@ -424,7 +424,7 @@ func (m *move) close(ctx context.Context) error {
 		return execAll(ctx, here, []string{
 			"DROP SCHEMA IF EXISTS " + quoted(closed(m.scope)) + " CASCADE",
 			"ALTER SCHEMA " + schema + " RENAME TO " + quoted(closed(m.scope)),
-			endStreams(m.scope), // their triggers stay where nobody writes any more
+			endStreams(m.scope, nil), // their triggers stay where nobody writes any more
 		})
 	})
 }

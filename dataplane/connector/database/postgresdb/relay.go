@@ -60,7 +60,9 @@ func turn(ctx context.Context, tx pgx.Tx, t database.Turn) (out database.Relayed
 			return out, err
 		}
 		waiting += moved.RowsAffected()
-		out.More = moved.RowsAffected() == room
+		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM icehouse_events.due WHERE dead IS NULL), EXISTS (SELECT FROM icehouse_events.outbox)", mode).Scan(&out.Due, &out.More); err != nil {
+			return out, err
+		}
 	} else if room <= 0 {
 		out.More = some || room < 0
 	}
@@ -74,15 +76,30 @@ func turn(ctx context.Context, tx pgx.Tx, t database.Turn) (out database.Relayed
 	return out, err
 }
 
-// place moves events from outbox to log: at most $1, numbered behind $2.
-const place = `WITH taken AS (
-		DELETE FROM icehouse_events.outbox WHERE seq = ANY (ARRAY(SELECT seq FROM icehouse_events.outbox ORDER BY seq LIMIT $1)) RETURNING *),
+// place moves events from outbox to log: at most $1, numbered behind $2. When there are
+// more, the places share the room, so that one with many keeps no other waiting; a place is
+// found by leaping from one to the next.
+const place = `WITH RECURSIVE oldest AS MATERIALIZED (
+		SELECT seq FROM icehouse_events.outbox ORDER BY seq LIMIT $1 + 1),
+	places AS (
+		(SELECT place FROM icehouse_events.outbox WHERE (SELECT count(*) FROM oldest) > $1 ORDER BY place LIMIT 1)
+		UNION ALL
+		SELECT (SELECT o.place FROM icehouse_events.outbox AS o WHERE o.place > p.place ORDER BY o.place LIMIT 1) FROM places AS p WHERE p.place IS NOT NULL),
+	shared AS (
+		SELECT o.seq FROM places AS p CROSS JOIN LATERAL (
+			SELECT seq FROM icehouse_events.outbox WHERE place = p.place ORDER BY seq LIMIT greatest($1 / (SELECT count(*) FROM places WHERE place IS NOT NULL), 1)) AS o
+		ORDER BY o.seq LIMIT $1),
+	taken AS (
+		DELETE FROM icehouse_events.outbox WHERE seq = ANY (CASE WHEN (SELECT count(*) FROM oldest) > $1 THEN ARRAY(SELECT seq FROM shared) ELSE ARRAY(SELECT seq FROM oldest) END) RETURNING *),
 	placed AS (
 		SELECT t.*, p.position + row_number() OVER (PARTITION BY t.epoch ORDER BY t.seq) AS position, $2 + row_number() OVER (ORDER BY t.seq) AS n
 		FROM taken AS t JOIN icehouse_events.position AS p USING (epoch)),
 	counted AS (
 		UPDATE icehouse_events.position AS p SET position = l.position
 		FROM (SELECT epoch, max(position) AS position FROM placed GROUP BY epoch) AS l WHERE p.epoch = l.epoch),
+	told AS (
+		INSERT INTO icehouse_events.due (place, function, position, model, epoch, kind, node, given, before, edges, noted)
+		SELECT place, function, position, model, epoch, kind, node, given, before, edges, noted FROM placed JOIN icehouse_events.handler USING (place, model) ORDER BY n, function),
 	numbered AS (
 		UPDATE icehouse_events.relay SET n = greatest(n, (SELECT max(n) FROM placed)))
 	INSERT INTO icehouse_events.log (n, place, position, model, epoch, kind, node, given, before, edges, noted, at)
@@ -123,6 +140,11 @@ func (d *driver) Tidy(ctx context.Context, keep time.Duration) error {
 		}
 		if err := endUnheard(ctx, conn); err != nil {
 			return err
+		}
+		for _, sql := range forgotten {
+			if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
+				return err
+			}
 		}
 		rows, err := conn.Query(ctx, "SELECT n FROM icehouse_events.part WHERE upto < clock_timestamp() - $1::bigint * interval '1 microsecond'", pgx.QueryExecModeExec, keep.Microseconds())
 		if err != nil {

@@ -107,7 +107,7 @@ func listen(ctx context.Context, tx pgx.Tx, scope isolation.Scope, release int64
 	if _, err := tx.Exec(ctx, "INSERT INTO icehouse_events.position VALUES ($1, 0)", mode, stream.Epoch); err != nil {
 		return none, err
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO icehouse_events.stream VALUES ($1, $2, $3, $4)", mode, scope.Namespace(), model, stream.Epoch, until)
+	_, err = tx.Exec(ctx, "INSERT INTO icehouse_events.stream (place, model, epoch, until, made) VALUES ($1, $2, $3, $4, $5)", mode, scope.Namespace(), model, stream.Epoch, until, made(ddl))
 	return stream, err
 }
 
@@ -116,24 +116,28 @@ func lockSchema(scope isolation.Scope) string {
 	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", advanceLock, scope.Namespace())
 }
 
-// countTriggers asks whether anything notes what happens in a schema.
-func countTriggers(scope isolation.Scope) string { return "SELECT count(*) FROM " + noting(scope) }
-
-// noting are the functions in a schema that note what happens.
-func noting(scope isolation.Scope) string {
-	return "pg_catalog.pg_proc WHERE pronamespace = to_regnamespace('" + quoted(scope.Namespace()) + "') AND starts_with(proname, '" + postgres.EventPrefix + "')"
+// noting are the functions in a schema that note what happens, but for those of the types
+// that functions are told of.
+func noting(scope isolation.Scope, handled []string) string {
+	var but []string
+	for _, model := range handled {
+		but = append(but, postgres.EventFunctions(model)...)
+	}
+	return "pg_catalog.pg_proc WHERE pronamespace = to_regnamespace('" + quoted(scope.Namespace()) + "') AND starts_with(proname, '" + postgres.EventPrefix +
+		"') AND proname <> ALL (" + texts(but) + ")"
 }
 
-// dropTriggers removes all that notes what happens in a schema: before it changes, or a
+// dropTriggers removes what notes what happens in a schema: before it changes, or a
 // trigger would meet a column that is gone. The streams end with endStreams, the last
 // statement of the transaction: others wait for their rows.
-func dropTriggers(scope isolation.Scope) string {
-	return "DO $end$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid::regprocedure FROM " + noting(scope) + " LOOP EXECUTE format('DROP FUNCTION %s CASCADE', f); END LOOP; END $end$"
+func dropTriggers(scope isolation.Scope, handled []string) string {
+	return "DO $end$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid::regprocedure FROM " + noting(scope, handled) +
+		" LOOP EXECUTE format('DROP FUNCTION %s CASCADE', f); END LOOP; END $end$"
 }
 
-func endStreams(scope isolation.Scope) string {
+func endStreams(scope isolation.Scope, handled []string) string {
 	return "DO $end$ BEGIN IF to_regclass('icehouse_events.stream') IS NOT NULL THEN DELETE FROM icehouse_events.stream WHERE place = '" +
-		scope.Namespace() + "'; END IF; END $end$"
+		scope.Namespace() + "' AND model <> ALL (" + texts(handled) + "); END IF; END $end$"
 }
 
 // Extend implements database.Streamer.

@@ -354,3 +354,50 @@ func (n *notes) relayOnce(b *testing.B) int {
 	n.sent = r.Last
 	return len(r.Events)
 }
+
+// TestRelaySharesItsTurns: a turn has something of each project, whoever wrote most, and
+// ends only when nothing is left.
+func TestRelaySharesItsTurns(t *testing.T) {
+	db := open(t, testbed.Database(t), postgresdb.Config{})
+	many, few, one := newNotes(t, db, databasetest.Scope(t)), newNotes(t, db, databasetest.Scope(t)), newNotes(t, db, databasetest.Scope(t))
+	for _, n := range []*notes{many, few, one} {
+		n.listens()
+	}
+	for i := range 40 {
+		many.insert(fmt.Sprint(i))
+	}
+	for i := range 5 {
+		few.insert(fmt.Sprint(i))
+	}
+	one.insert("0")
+	got := map[string]string{} // by project
+	sent, turns := int64(0), ""
+	for {
+		r, err := db.Relay(t.Context(), database.Turn{Holder: "me", Lease: time.Minute, Sent: sent, Limit: 10})
+		if err != nil || !r.Until.IsZero() {
+			t.Fatal(r, err)
+		}
+		sent = r.Last
+		of := map[string]int{}
+		for _, e := range r.Events {
+			got[string(e.Project)] += e.Node + " "
+			of[string(e.Project)]++
+		}
+		if len(r.Events) == 0 && !r.More {
+			break
+		}
+		turns += fmt.Sprintf("%d+%d+%d ", of[string(many.scope.Project())], of[string(few.scope.Project())], of[string(one.scope.Project())])
+	}
+	if want := "3+3+1 5+2+0 10+0+0 10+0+0 10+0+0 2+0+0 "; turns != want {
+		t.Errorf("turns had %s, not %s", turns, want)
+	}
+	for _, n := range []*notes{many, few, one} {
+		all := ""
+		for i := range strings.Count(got[string(n.scope.Project())], " ") {
+			all += fmt.Sprint(i) + " "
+		}
+		if all != got[string(n.scope.Project())] {
+			t.Errorf("the order is %s", got[string(n.scope.Project())])
+		}
+	}
+}

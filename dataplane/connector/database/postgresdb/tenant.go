@@ -15,6 +15,7 @@ import (
 
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/dialect"
+	"icehouse/dataplane/dialect/postgres"
 	"icehouse/tenancy/isolation"
 )
 
@@ -63,7 +64,7 @@ func (d *driver) Drop(ctx context.Context, scope isolation.Scope) error {
 		if exists {
 			sql = append(sql, "DROP SCHEMA "+schema+" CASCADE")
 		}
-		sql = append(sql, "DROP SCHEMA IF EXISTS "+quoted(closed(scope))+" CASCADE", endStreams(scope))
+		sql = append(sql, "DROP SCHEMA IF EXISTS "+quoted(closed(scope))+" CASCADE", endStreams(scope, nil))
 		if hasRole {
 			sql = append(sql, "DROP ROLE "+role)
 		}
@@ -76,10 +77,14 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 	if len(ddl) == 0 {
 		return nil
 	}
-	before := []string{giveWay, lockSchema(scope), dropTriggers(scope)}
+	handled, err := d.handled(ctx, scope) // deploys change it, and there is one at a time
+	if err != nil {
+		return err
+	}
+	before := []string{giveWay, lockSchema(scope), dropTriggers(scope, handled.Models)}
 	sql := append(slices.Clip(before), ddl...)
 	sql = append(sql, grants(quoted(scope.Namespace()), quoted(d.role(scope)))...)
-	sql = append(sql, endStreams(scope))
+	sql = append(sql, endStreams(scope, handled.Models))
 	return patiently(ctx, func() error {
 		_, err := d.once(ctx, trip{role: login, unnamed: true, statements: plain(sql)})
 		return shift(err, len(before))
@@ -87,19 +92,30 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 }
 
 // Advance implements database.Driver. The schema's comment holds the release.
-func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers []database.Handler) error {
+	if len(handlers) > 0 {
+		if err := d.eventful(ctx, nothing); err != nil {
+			return err
+		}
+	}
 	return patiently(ctx, func() error {
 		for {
-			if again, err := d.advance(ctx, scope, release, statements); !again {
+			if again, err := d.advance(ctx, scope, release, statements, handlers); !again {
 				return err
 			}
 		}
 	})
 }
 
-// advance ends the project's streams, when there are any and tables change, and else advances. That is a
-// transaction of its own: readers wait for one that removes triggers.
-func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) (again bool, err error) {
+// advance ends the project's streams, when there are any and tables change, and else
+// advances. That is a transaction of its own: readers wait for one that removes triggers.
+// Those of types that functions are told of stay until the end, and note nothing of what
+// the statements do.
+func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers []database.Handler) (again bool, err error) {
+	handled, err := d.handled(ctx, scope)
+	if err != nil {
+		return false, err
+	}
 	conn, err := d.acquire(ctx)
 	if err != nil {
 		return false, err
@@ -112,7 +128,8 @@ func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int
 		giveWay,
 		lockSchema(scope),
 		"SELECT coalesce(obj_description(to_regnamespace('" + schema + "'), 'pg_namespace'), '')",
-		countTriggers(scope),
+		"SELECT count(*) FROM " + noting(scope, handled.Models),
+		postgres.Quiet,
 	})
 	if err != nil {
 		return false, err
@@ -125,17 +142,31 @@ func (d *driver) advance(ctx context.Context, scope isolation.Scope, release int
 		return false, nil
 	}
 	if string(out[3]) != "0" && len(statements) > 0 {
-		if _, err := t.batchPlain(ctx, []string{dropTriggers(scope), endStreams(scope)}); err != nil {
+		if _, err := t.batchPlain(ctx, []string{dropTriggers(scope, handled.Models), endStreams(scope, handled.Models)}); err != nil {
 			return false, err
 		}
 		err := t.commit(ctx)
 		return err == nil, err
+	}
+	if len(statements) > 0 { // they may remove what triggers know; who reads the table waits
+		drop, end := []string(nil), handled.unfit(handlers)
+		for _, model := range end {
+			drop = append(drop, postgres.Unlisten(scope.Namespace(), model)...)
+			delete(handled.Streams, model)
+		}
+		if len(end) > 0 {
+			drop = append(drop, "DELETE FROM icehouse_events.stream WHERE place = "+literal(scope.Namespace())+" AND model = ANY ("+texts(end)+")")
+			if _, err := t.batchPlain(ctx, drop); err != nil {
+				return false, err
+			}
+		}
 	}
 	all := make([]database.Statement, 0, len(statements)+3)
 	for _, s := range statements {
 		all = append(all, database.Statement{Statement: s})
 	}
 	all = append(all, plain(append(grants(schema, quoted(d.role(scope))), fmt.Sprintf("COMMENT ON SCHEMA %s IS '%s %d'", schema, schemaMark, release)))...)
+	all = append(all, plain(handle(scope, handlers, handled))...)
 	if _, err := d.run(ctx, conn, trip{inBlock: true, role: login, unnamed: true, statements: all}); err != nil {
 		t.failed = err
 		return false, err

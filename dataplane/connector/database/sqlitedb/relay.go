@@ -21,6 +21,7 @@ type relay struct {
 
 	mu    sync.Mutex
 	files map[string]bool // namespaces
+	due   due
 
 	turn   sync.Mutex // and all below
 	found  bool       // all files of before are among them
@@ -32,13 +33,14 @@ type relay struct {
 
 // A later process begins with a higher number than the last had.
 func newRelay() *relay {
-	return &relay{files: map[string]bool{}, last: time.Now().UnixNano(), handed: map[string]int64{}}
+	return &relay{files: map[string]bool{}, due: newDue(), last: time.Now().UnixNano(), handed: map[string]int64{}}
 }
 
 func (r *relay) wrote(namespace string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.files[namespace] = true
+	r.due.mayBe(namespace)
 }
 
 // take lists the files, and forgets them: whoever writes from now on names his again.
@@ -67,11 +69,8 @@ func (d *driver) Relay(ctx context.Context, t database.Turn) (database.Relayed, 
 		return out, nil
 	}
 	r.holder, r.until = t.Holder, now.Add(t.Lease)
-	if !r.found {
-		if err := d.find(); err != nil {
-			return out, describe(err, 0)
-		}
-		r.found = true
+	if err := d.find(); err != nil {
+		return out, describe(err, 0)
 	}
 	if t.Sent >= r.last {
 		for namespace, n := range r.handed {
@@ -99,6 +98,7 @@ func (d *driver) Relay(ctx context.Context, t database.Turn) (database.Relayed, 
 	if len(out.Events) > 0 {
 		r.last++
 		out.Last = r.last
+		out.Due = true
 	}
 	return out, nil
 }
@@ -151,8 +151,11 @@ func (d *driver) visit(namespace string, do func(isolation.Scope) error) error {
 	return err
 }
 
-// find looks for files that have tables of events.
+// find looks for files that have tables of events, once. The relay's turn is held.
 func (d *driver) find() error {
+	if d.relay.found {
+		return nil
+	}
 	entries, err := os.ReadDir(d.files.config.Folder)
 	if err != nil {
 		return err
@@ -164,6 +167,7 @@ func (d *driver) find() error {
 			}
 		}
 	}
+	d.relay.found = true
 	return nil
 }
 
@@ -183,6 +187,9 @@ func (d *driver) Tidy(ctx context.Context, keep time.Duration) error {
 		}
 		if err := d.in(ctx, e.Name(), func(_ isolation.Scope, c *conn) error { return endUnheard(ctx, c, now) }); err != nil {
 			return fmt.Errorf("end streams: %w", err)
+		}
+		if err := d.forget(ctx, e.Name(), now); err != nil {
+			return fmt.Errorf("remove dead letters: %w", err)
 		}
 		for more := true; more; {
 			more = false

@@ -56,24 +56,33 @@ func (d *driver) Quietly(ctx context.Context, scope isolation.Scope, statements 
 		return d.Batch(ctx, scope, statements)
 	}
 	err = d.change(ctx, scope, func(f *file, c *conn) error {
-		noting, err := c.noting(ctx, f)
-		if err != nil {
+		return c.quietly(ctx, f, func() (err error) {
+			out, err = c.run(ctx, statements)
 			return err
-		}
-		if noting {
-			if err := c.exec(ctx, `INSERT INTO "_event.quiet" VALUES (1)`); err != nil {
-				return err
-			}
-		}
-		if out, err = c.run(ctx, statements); err != nil || !noting {
-			return err
-		}
-		return c.exec(ctx, `DELETE FROM "_event.quiet"`)
+		})
 	})
 	if err != nil {
 		return nil, describe(err, len(statements)-1)
 	}
 	return out, nil
+}
+
+// quietly runs do, of which nothing is noted, in a transaction.
+func (c *conn) quietly(ctx context.Context, f *file, do func() error) error {
+	noting, err := c.noting(ctx, f)
+	if err != nil {
+		return err
+	}
+	if !noting {
+		return do()
+	}
+	if err := c.exec(ctx, `INSERT INTO "_event.quiet" VALUES (1)`); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return c.exec(ctx, `DELETE FROM "_event.quiet"`)
 }
 
 // noting says whether a file has tables of events. The mark comes before them.
@@ -94,6 +103,23 @@ func (d *driver) change(ctx context.Context, scope isolation.Scope, do func(*fil
 	})
 }
 
+// eventful makes the tables of events. The mark is first: a file without it is not looked
+// at.
+func (d *driver) eventful(ctx context.Context, scope isolation.Scope, f *file, c *conn) error {
+	if !f.events.Load() {
+		if err := os.WriteFile(d.files.mark(scope.Namespace()), nil, 0o600); err != nil {
+			return err
+		}
+		f.events.Store(true)
+	}
+	for _, sql := range sqlite.Events() {
+		if err := c.exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Listen implements database.Streamer.
 func (d *driver) Listen(ctx context.Context, scope isolation.Scope, release int64, model string, ddl []string, until time.Time) (stream database.Stream, err error) {
 	err = d.change(ctx, scope, func(f *file, c *conn) error {
@@ -104,16 +130,8 @@ func (d *driver) Listen(ctx context.Context, scope isolation.Scope, release int6
 		if at > release {
 			return &database.Error{Kind: database.OutOfDate, Cause: fmt.Errorf("%s has come to release %d, not %d", scope.Namespace(), at, release)}
 		}
-		if !f.events.Load() { // the mark first: a file without it is not looked at
-			if err := os.WriteFile(d.files.mark(scope.Namespace()), nil, 0o600); err != nil {
-				return err
-			}
-			f.events.Store(true)
-		}
-		for _, sql := range sqlite.Events() {
-			if err := c.exec(ctx, sql); err != nil {
-				return err
-			}
+		if err := d.eventful(ctx, scope, f, c); err != nil {
+			return err
 		}
 		if err := c.change(ctx, `UPDATE "_event.stream" SET until = max(until, ?2) WHERE model = ?1`, model, until.UnixMilli()); err != nil {
 			return err
@@ -140,15 +158,26 @@ func (d *driver) Listen(ctx context.Context, scope isolation.Scope, release int6
 }
 
 // endStreams removes what notes what happens in a file: before its tables change, or a
-// trigger would meet a column that is gone. Events stay, to be sent.
-func endStreams(ctx context.Context, f *file, c *conn) error {
+// trigger would meet a column that is gone. Events stay, to be sent. So do the streams of
+// types that functions are told of: handle makes them anew.
+func (d *driver) endStreams(ctx context.Context, scope isolation.Scope, f *file, c *conn) error {
 	if noting, err := c.noting(ctx, f); err != nil || !noting {
 		return err
 	}
-	if err := dropTriggers(ctx, c, "_event."); err != nil {
+	if err := d.eventful(ctx, scope, f, c); err != nil {
 		return err
 	}
-	return c.exec(ctx, `DELETE FROM "_event.stream"`)
+	const unhandled = `"_event.stream" WHERE model NOT IN (SELECT model FROM "_event.handler")`
+	var models []string
+	if err := c.askJSON(ctx, &models, "SELECT json_group_array(model) FROM "+unhandled); err != nil {
+		return err
+	}
+	for _, model := range models {
+		if err := dropTriggers(ctx, c, sqlite.TriggerPrefix(model)); err != nil {
+			return err
+		}
+	}
+	return c.exec(ctx, "DELETE FROM "+unhandled)
 }
 
 func dropTriggers(ctx context.Context, c *conn, prefix string) error {

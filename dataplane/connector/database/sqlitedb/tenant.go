@@ -51,7 +51,7 @@ func (d *driver) Drop(ctx context.Context, scope isolation.Scope) error {
 // Migrate runs DDL in one transaction.
 func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []string) error {
 	err := d.change(ctx, scope, func(f *file, c *conn) error {
-		if err := endStreams(ctx, f, c); err != nil {
+		if err := d.endStreams(ctx, scope, f, c); err != nil {
 			return err
 		}
 		for i, sql := range ddl {
@@ -65,7 +65,7 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 }
 
 // Advance implements database.Driver. The file's user_version is the release.
-func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement) error {
+func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers []database.Handler) error {
 	err := d.files.use(scope, false, func(f *file) error {
 		return f.write(ctx, false, func(c *conn) error {
 			return c.transact(ctx, "BEGIN IMMEDIATE", func() error {
@@ -77,25 +77,39 @@ func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int
 					return err
 				}
 				if len(statements) > 0 {
-					if err := endStreams(ctx, f, c); err != nil {
+					if err := d.endStreams(ctx, scope, f, c); err != nil {
 						return err
 					}
 				}
-				for i, s := range statements {
-					if err := c.step(ctx, s); err != nil {
-						err = describe(fmt.Errorf("%s: %w", s.SQL, err), i)
-						var e *database.Error
-						if errors.As(err, &e) {
-							e.Step = i
-						}
-						return err
-					}
+				if err := d.unfit(ctx, f, c, handlers); err != nil {
+					return err
+				}
+				if err := c.quietly(ctx, f, func() error { return c.steps(ctx, statements) }); err != nil {
+					return err
+				}
+				if err := d.handle(ctx, scope, f, c, handlers); err != nil {
+					return err
 				}
 				return c.exec(ctx, fmt.Sprintf("PRAGMA user_version = %d", release))
 			})
 		})
 	})
 	return describe(err, 0)
+}
+
+// steps runs the statements of a change.
+func (c *conn) steps(ctx context.Context, statements []dialect.Statement) error {
+	for i, s := range statements {
+		if err := c.step(ctx, s); err != nil {
+			err = describe(fmt.Errorf("%s: %w", s.SQL, err), i)
+			var e *database.Error
+			if errors.As(err, &e) {
+				e.Step = i
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // done says that a step was done before: the engine can't say IF NOT EXISTS of a

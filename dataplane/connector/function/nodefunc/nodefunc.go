@@ -117,7 +117,7 @@ func (d *driver) Invoke(ctx context.Context, scope isolation.Scope, c function.C
 		return function.Output{}, err
 	}
 	for range attempts {
-		p, err := d.acquire(ctx, s)
+		p, err := d.acquire(ctx, s, c.Nested)
 		if err != nil {
 			return function.Output{}, err
 		}

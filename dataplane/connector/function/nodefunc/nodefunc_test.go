@@ -264,6 +264,52 @@ func TestProjectsTakeNoMoreThanTheirPart(t *testing.T) {
 	all.Wait()
 }
 
+// TestNestedCallsDontWaitForWhoWaits: functions that wait for others of their project
+// don't keep those from running; and what they may take beyond their part ends.
+func TestNestedCallsDontWaitForWhoWaits(t *testing.T) {
+	h := open(t, nodefunc.Options{Processes: 8, PerProject: 2, PerVersion: 1})
+	ctx, end := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	waits := func(name string, nested bool) {
+		h.deploy(name, `module.exports = () => new Promise(() => {})`)
+		all.Go(func() {
+			if _, err := h.Invoke(ctx, h.scope, function.Call{Name: name, Version: "1", Nested: nested, Event: []byte("{}")}); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	h.deploy("inner", `module.exports = () => 5`)
+	inner := func(nested bool) error {
+		soon, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		out, err := h.Invoke(soon, h.scope, function.Call{Name: "inner", Version: "1", Nested: nested, Event: []byte("{}")})
+		if err == nil && string(out.Value) != "5" {
+			t.Errorf("it returned %s", out.Value)
+		}
+		return err
+	}
+	waits("a", false)
+	waits("b", false)
+	time.Sleep(200 * time.Millisecond)
+	if err := inner(false); err == nil {
+		t.Error("a project had more than its part")
+	}
+	for _, name := range []string{"c", "d", "e"} {
+		waits(name, true)
+		time.Sleep(50 * time.Millisecond)
+		if err := inner(true); err != nil {
+			t.Errorf("with %s: %v", name, err)
+		}
+	}
+	waits("f", true)
+	time.Sleep(200 * time.Millisecond)
+	if err := inner(true); err == nil {
+		t.Error("nested calls of a project had more than all others could")
+	}
+	end()
+	all.Wait()
+}
+
 // TestCloseLetsCallsEnd, and ends those that don't.
 func TestCloseLetsCallsEnd(t *testing.T) {
 	h := open(t, nodefunc.Options{})

@@ -35,7 +35,8 @@ type Options struct {
 	Node string
 	// Memory is how many bytes a process may have.
 	Memory int
-	// Processes, PerProject and PerVersion are how many processes there may be.
+	// Processes, PerProject and PerVersion are how many processes there may be. For calls
+	// that functions wait for a project may have nestedPlaces times as many.
 	Processes, PerProject, PerVersion int
 	// Sealer seals what is kept of a version, its environment with it; nil: nobody does.
 	Sealer Sealer

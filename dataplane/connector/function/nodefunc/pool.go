@@ -16,6 +16,11 @@ import (
 // maxWaiting is how many calls wait for a process.
 const maxWaiting = 1000
 
+// nestedPlaces is how many times PerProject a project may have when a call is one that a
+// function waits for: those that wait take no time of a processor, and would keep each
+// other waiting until the last has used up its time.
+const nestedPlaces = 3
+
 type driver struct {
 	Options
 	run    string // a folder that ends with the driver
@@ -57,8 +62,9 @@ type set struct {
 
 // waiter is a call without a process.
 type waiter struct {
-	set *set
-	got chan *process // nil: there will be none
+	set    *set
+	nested bool
+	got    chan *process // nil: there will be none
 }
 
 func newPool() pool {
@@ -138,9 +144,9 @@ func (d *driver) dismiss(which func(*waiter) bool) {
 
 // acquire gets a process of a set for one call: one that waits, else a new one. Where there
 // are as many as there may be it waits for its turn.
-func (d *driver) acquire(ctx context.Context, s *set) (*process, error) {
+func (d *driver) acquire(ctx context.Context, s *set, nested bool) (*process, error) {
 	d.mu.Lock()
-	p := d.grant(s)
+	p := d.grant(s, nested)
 	if p == nil {
 		switch {
 		case d.closed:
@@ -153,7 +159,7 @@ func (d *driver) acquire(ctx context.Context, s *set) (*process, error) {
 			d.unlock()
 			return nil, busy()
 		}
-		w := &waiter{s, make(chan *process, 1)}
+		w := &waiter{s, nested, make(chan *process, 1)}
 		place := d.waiting.PushBack(w)
 		d.unlock()
 		select {
@@ -197,7 +203,7 @@ func busy() error {
 
 // grant returns a process if one may be had: an idle one, or the place for a new one. The
 // process that was idle for longest makes place.
-func (d *driver) grant(s *set) *process {
+func (d *driver) grant(s *set, nested bool) *process {
 	if d.closed || s.removed {
 		return nil
 	}
@@ -206,8 +212,13 @@ func (d *driver) grant(s *set) *process {
 		d.unlist(p)
 		return p
 	}
-	if s.count >= d.PerVersion ||
-		d.projects[s.project] >= d.PerProject && !d.evictOne(func(p *process) bool { return p.set.project == s.project }) ||
+	inVersion, inProject := d.PerVersion, d.PerProject
+	if nested {
+		inProject *= nestedPlaces
+		inVersion = inProject
+	}
+	if s.count >= inVersion ||
+		d.projects[s.project] >= inProject && !d.evictOne(func(p *process) bool { return p.set.project == s.project }) ||
 		len(d.all) >= d.Processes && !d.evictOne(func(*process) bool { return true }) {
 		return nil
 	}
@@ -298,7 +309,7 @@ func (d *driver) serve() {
 	for e := d.waiting.Front(); e != nil; {
 		next := e.Next()
 		w := e.Value.(*waiter)
-		if p := d.grant(w.set); p != nil {
+		if p := d.grant(w.set, w.nested); p != nil {
 			d.waiting.Remove(e)
 			w.got <- p
 		}

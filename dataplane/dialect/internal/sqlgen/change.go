@@ -11,7 +11,11 @@ func (g *Generator) Update(u *relational.Update, set func(relational.Assignment)
 	row := g.NewRow()
 	assignments := make([]string, 0, len(u.Set))
 	for _, a := range u.Set {
-		assignments = append(assignments, Quote(a.Column.Name)+" = "+set(a))
+		value := Quote(a.Column.Name)
+		if !a.Keep {
+			value = set(a)
+		}
+		assignments = append(assignments, Quote(a.Column.Name)+" = "+value)
 	}
 	if len(assignments) == 0 && len(u.Table.Columns) > 0 {
 		first := Quote(u.Table.Columns[0].Name)

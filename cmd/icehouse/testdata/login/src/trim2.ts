@@ -1,0 +1,1 @@
+module.exports = (event: any) => ({ data: { ...event.data, text: event.data.text.trim() + '!' } })

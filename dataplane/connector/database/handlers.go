@@ -1,0 +1,160 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"icehouse/tenancy"
+	"icehouse/tenancy/isolation"
+)
+
+// Handler is a function that is told of what happens to the nodes of a type (platform
+// §2.8). It is data: a deploy records it with what else it does.
+type Handler struct {
+	Function string `json:"function"` // its id
+	Model    string `json:"model"`    // the type's name
+	// DDL are the statements that make the engine note what happens to the type.
+	DDL []string `json:"ddl"`
+}
+
+// Due is an event that a function is to be told of. It stays until it is settled.
+type Due struct {
+	Event
+	// ID orders what is due of one place: of two events of one node the earlier has the
+	// lower one.
+	ID       int64
+	Function string
+	Attempts int    // that failed
+	Failed   string // why the last of them did
+	// Given up is when a dead letter was given up; zero for what is still due.
+	GivenUp time.Time
+}
+
+// Outcome is what came of an attempt.
+type Outcome struct {
+	ID int64
+	// Attempts that have failed by now, and why the last one did. With none of them the
+	// function was told, or is not to be, and the event is due no more.
+	Attempts int
+	Failed   string
+	// Dead says that there will be no other attempt; else the next is After from now. What
+	// happened to the same node later waits for it.
+	Dead  bool
+	After time.Duration
+	// Postponed says that this was no attempt: it is for another time, After from now.
+	Postponed bool
+}
+
+// Handling is a Driver that keeps what functions are to be told, from the transaction
+// that made the event until it is settled, whatever becomes of streams meanwhile.
+type Handling interface {
+	// Handle makes these the functions that are told of a project's events; a function
+	// that is no longer among them is not told of what is due to it. Driver.Advance does
+	// the same in its own transaction.
+	Handle(ctx context.Context, scope isolation.Scope, handlers []Handler) error
+	// Claim takes projects that have something due and that nobody else has, at most
+	// limit, for as long as the lease lasts: those first whose turn was the longest ago.
+	// Who is done with one gives it back.
+	Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]tenancy.ProjectID, error)
+	GiveBack(ctx context.Context, holder string, project tenancy.ProjectID) error
+	// Due reads what is due behind an id, in order, at most limit, without what must wait:
+	// for its time, or for an earlier event of the same node and function.
+	Due(ctx context.Context, project tenancy.ProjectID, after int64, limit int) ([]Due, error)
+	// Settle notes what came of attempts, all or nothing.
+	Settle(ctx context.Context, project tenancy.ProjectID, outcomes []Outcome) error
+	// Dead reads dead letters behind an id, in order, at most limit.
+	Dead(ctx context.Context, project tenancy.ProjectID, after int64, limit int) ([]Due, error)
+	// Replay makes dead letters due again, as new ones, and says how many there were. With
+	// no ids it takes those of a function, with no function all.
+	Replay(ctx context.Context, project tenancy.ProjectID, function string, ids []int64) (int, error)
+}
+
+var errNoHandling = errors.New("database: this product does not keep what functions are to be told")
+
+func (db *DB) handling(project tenancy.ProjectID) (Handling, error) {
+	if _, err := isolation.ForProject(project, tenancy.DefaultPlacement); err != nil {
+		return nil, err
+	}
+	h, ok := db.driver.(Handling)
+	if !ok {
+		return nil, errNoHandling
+	}
+	return h, nil
+}
+
+// Handle makes these the functions that are told of a project's events: see Handling.
+func (db *DB) Handle(ctx context.Context, scope isolation.Scope, handlers []Handler) error {
+	if err := scope.Valid(); err != nil {
+		return err
+	}
+	h, err := db.handling(scope.Project())
+	if err != nil {
+		if len(handlers) == 0 {
+			return nil
+		}
+		return err
+	}
+	return describe(ctx, h.Handle(ctx, scope, handlers))
+}
+
+// Claim takes projects that have something due: see Handling.
+func (db *DB) Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]tenancy.ProjectID, error) {
+	h, ok := db.driver.(Handling)
+	if !ok {
+		return nil, errNoHandling
+	}
+	projects, err := h.Claim(ctx, holder, lease, limit)
+	return projects, describe(ctx, err)
+}
+
+// GiveBack gives a project back that Claim took.
+func (db *DB) GiveBack(ctx context.Context, holder string, project tenancy.ProjectID) error {
+	h, err := db.handling(project)
+	if err != nil {
+		return err
+	}
+	return describe(ctx, h.GiveBack(ctx, holder, project))
+}
+
+// Due reads what is due: see Handling.
+func (db *DB) Due(ctx context.Context, project tenancy.ProjectID, after int64, limit int) ([]Due, error) {
+	h, err := db.handling(project)
+	if err != nil {
+		return nil, err
+	}
+	due, err := h.Due(ctx, project, after, limit)
+	return due, describe(ctx, err)
+}
+
+// Settle notes what came of attempts: see Handling.
+func (db *DB) Settle(ctx context.Context, project tenancy.ProjectID, outcomes []Outcome) error {
+	h, err := db.handling(project)
+	if err != nil || len(outcomes) == 0 {
+		return err
+	}
+	return describe(ctx, h.Settle(ctx, project, outcomes))
+}
+
+// Dead reads dead letters: see Handling.
+func (db *DB) Dead(ctx context.Context, project tenancy.ProjectID, after int64, limit int) ([]Due, error) {
+	h, err := db.handling(project)
+	if err != nil {
+		return nil, err
+	}
+	dead, err := h.Dead(ctx, project, after, limit)
+	return dead, describe(ctx, err)
+}
+
+// Replay makes dead letters due again: see Handling.
+func (db *DB) Replay(ctx context.Context, project tenancy.ProjectID, function string, ids []int64) (int, error) {
+	h, err := db.handling(project)
+	if err != nil {
+		return 0, err
+	}
+	n, err := h.Replay(ctx, project, function, ids)
+	return n, describe(ctx, err)
+}
+
+// DeadTime is how long dead letters are kept.
+const DeadTime = 14 * 24 * time.Hour
