@@ -326,14 +326,16 @@ func TestOptions(t *testing.T) {
 // BenchmarkInvoke calls a function that does nothing, and reports the first call's time.
 func BenchmarkInvoke(b *testing.B) {
 	h := newHouse(b, lambdafunc.Options{})
+	h.Change(func(s *lambdaserver.Settings) { s.Pending = 0 })
 	began := time.Now()
 	h.deploy(code(b, one, nil, 0))
-	b.ReportMetric(float64(time.Since(began).Microseconds())/1000, "deploy-ms")
+	deployed := time.Since(began)
 	began = time.Now()
 	h.expect("1")
 	cold := time.Since(began)
 	for b.Loop() {
 		h.expect("1")
 	}
+	b.ReportMetric(float64(deployed.Microseconds())/1000, "deploy-ms")
 	b.ReportMetric(float64(cold.Microseconds())/1000, "cold-ms")
 }
