@@ -47,7 +47,11 @@ func (d *driver) Deploy(ctx context.Context, scope isolation.Scope, c function.C
 	}
 	defer d.calls.Done()
 	name := d.name(scope, function.Version{Name: c.Name, Version: c.Version})
-	if there, err := d.await(ctx, name); there || err != nil && !errors.Is(err, errFailed) { // it is made once more
+	there, err := d.await(ctx, name)
+	if there {
+		d.inventory.add(d.of(scope), name)
+	}
+	if there || err != nil && !errors.Is(err, errFailed) { // it is made once more
 		return err
 	}
 	in, err := d.function(scope, c, name)
@@ -73,7 +77,8 @@ func (d *driver) Deploy(ctx context.Context, scope isolation.Scope, c function.C
 	if _, other := errors.AsType[*types.ResourceConflictException](err); err != nil && !other { // another process was faster
 		return notCreated(c, err)
 	}
-	there, err := d.await(ctx, name)
+	d.inventory.add(d.of(scope), name)
+	there, err = d.await(ctx, name)
 	if err == nil && !there {
 		err = fmt.Errorf("AWS Lambda has no function %s, which was just created", name)
 	}
@@ -218,27 +223,18 @@ func (d *driver) Remove(ctx context.Context, scope isolation.Scope, keep []funct
 	for _, v := range keep {
 		kept[d.name(scope, v)] = true
 	}
-	var gone []string // after the listing: it goes on from one name to the next
-	pages := lambda.NewListFunctionsPaginator(d.lambda, &lambda.ListFunctionsInput{})
-	for pages.HasMorePages() {
-		limited, cancel := context.WithTimeout(ctx, controlTime)
-		page, err := pages.NextPage(limited)
-		cancel()
-		if err != nil {
-			return fmt.Errorf("list the functions in AWS Lambda: %w", err)
-		}
-		for _, f := range page.Functions {
-			name := aws.ToString(f.FunctionName)
-			// Of another installation, whose prefix begins with this one, more would follow.
-			if hash, ours := strings.CutPrefix(name, d.of(scope)); ours && len(hash) == hashed && !strings.Contains(hash, "-") && !kept[name] {
-				gone = append(gone, name)
-			}
-		}
+	names, err := d.inventory.of(ctx, d, d.of(scope), len(keep) == 0)
+	if err != nil {
+		return err
 	}
-	for _, name := range gone {
+	for _, name := range names {
+		if kept[name] {
+			continue
+		}
 		if err := d.forget(ctx, name); err != nil {
 			return err
 		}
+		d.inventory.remove(d.of(scope), name)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@
 //
 //	lambdafunc.go  opening, names, and a call    outcome.go   what came of a call
 //	deploy.go      versions come and go          archive.go   the bundle for Lambda
-//	icehouse-lambda.mjs  what Lambda calls
+//	inventory.go   which versions are there      icehouse-lambda.mjs  what Lambda calls
 package lambdafunc
 
 import (
@@ -62,6 +62,8 @@ const (
 	lateness = 4 * time.Second
 	// grace is how long Close waits for calls.
 	grace = 5 * time.Second
+	// attempts is how often such a call is made, when Lambda has too many of them or fails.
+	attempts = 5
 	// connections are kept to Lambda for the next calls.
 	connections = 256
 )
@@ -74,6 +76,8 @@ type driver struct {
 	s3     *s3.Client
 	ended  context.CancelFunc // ends all calls
 	life   context.Context
+
+	inventory inventory
 
 	mu     sync.Mutex
 	closed bool
@@ -94,7 +98,9 @@ func Open(ctx context.Context, o Options) (function.Driver, error) {
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 	})
-	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
+	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client), config.WithRetryer(func() aws.Retryer {
+		return retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = attempts, 2*time.Second })
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("set up AWS Lambda: %w", err)
 	}

@@ -245,7 +245,7 @@ func TestRetries(t *testing.T) {
 	if err := h.Deploy(t.Context(), scope(t), code(t, one, nil, 0)); err == nil {
 		t.Error("it was deployed")
 	}
-	if n := h.Calls("GetFunctionConfiguration") - before; n > 3 {
+	if n := h.Calls("GetFunctionConfiguration") - before; n != 5 {
 		t.Errorf("Lambda was asked %d times", n)
 	}
 }
@@ -275,11 +275,32 @@ func TestRemove(t *testing.T) {
 	if n := h.Calls("ListFunctions"); n != 7 {
 		t.Errorf("%d pages", n)
 	}
+	// What this process deploys it knows of; of others it hears when nothing is kept.
+	c := code(t, one, nil, 0)
+	c.Version = "2"
+	h.deploy(c)
+	another := open(t, lambdafunc.Options{Prefix: "ice"})
+	c.Version = "3"
+	if err := errors.Join(another.Deploy(t.Context(), h.scope, c), another.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Remove(t.Context(), h.scope, function.Version{Name: "f", Version: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(h.Names()); n != len(others)+2 {
+		t.Errorf("%d functions are left, want %d", n, len(others)+2)
+	}
+	if n := h.Calls("ListFunctions"); n != 7 {
+		t.Errorf("%d pages", n)
+	}
 	if err := h.Remove(t.Context(), h.scope); err != nil {
 		t.Fatal(err)
 	}
 	_, err := h.invoke()
 	isKind(t, err, function.NotFound, "not deployed")
+	if n := len(h.Names()); n != len(others) {
+		t.Errorf("%d functions are left, want %d", n, len(others))
+	}
 }
 
 // TestLog has one entry for each line of console.log, by its time.
