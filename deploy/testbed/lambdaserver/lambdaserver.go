@@ -70,6 +70,7 @@ const (
 	maxEnvironment = 4096
 	pageSize       = 50
 	warm           = 8 // sandboxes that wait for calls
+	together       = 4 // sandboxes that start at the same time
 )
 
 // Settings are what a test changes of a Server.
@@ -102,6 +103,8 @@ type Server struct {
 	calls     map[string]int
 	running   sync.WaitGroup
 	closed    bool
+	starting  int
+	changed   *sync.Cond // a sandbox waits, or has started
 }
 
 // lambda is a function.
@@ -145,6 +148,7 @@ func Start(t testing.TB) *Server {
 	}
 	s := &Server{t: t, node: node, dir: t.TempDir(), settings: Settings{Pending: 100 * time.Millisecond},
 		functions: map[string]*lambda{}, objects: map[string][]byte{}, waiting: map[string]*sandbox{}, calls: map[string]int{}}
+	s.changed = sync.NewCond(&s.mu)
 	if err := os.WriteFile(filepath.Join(s.dir, "runtime.mjs"), script, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type sandbox struct {
 	ends   chan ending   // what it says of a call
 	exited chan struct{} // closed when it has ended
 	killed sync.Once
+	begun  sync.Once // it has asked for a call, or ended
 }
 
 type call struct {
@@ -60,7 +61,7 @@ type result struct {
 // run runs a function once.
 func (s *Server) run(f *lambda, event []byte) (result, error) {
 	began := time.Now()
-	c := call{requestID(), string(event), began.Add(time.Duration(f.Timeout) * time.Second)}
+	c := call{id: requestID(), event: string(event)}
 	b, e, peak, err := s.attempt(f, c)
 	if err != nil {
 		return result{}, err
@@ -84,6 +85,7 @@ func (s *Server) attempt(f *lambda, c call) (*sandbox, ending, int64, error) {
 		if err != nil {
 			return nil, ending{}, 0, err
 		}
+		c.deadline = time.Now().Add(time.Duration(f.Timeout) * time.Second)
 		b.said.say("START RequestId: " + c.id + " Version: $LATEST")
 		if e, peak, begun := b.call(c); begun || fresh {
 			return b, e, peak, nil
@@ -162,29 +164,59 @@ func (b *sandbox) memory() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// sandbox is one that waits, or a fresh one.
+// sandbox is one that waits, or a fresh one. Few start at a time: whoever waits for that
+// takes one that becomes free before.
 func (s *Server) sandbox(f *lambda) (b *sandbox, fresh bool, err error) {
 	s.mu.Lock()
-	for i := len(s.idle) - 1; i >= 0; i-- {
-		if b := s.idle[i]; b.of == f {
-			s.idle = slices.Delete(s.idle, i, i+1)
-			select {
-			case <-b.exited:
-				continue
-			default:
-			}
+	for {
+		if b := s.takeIdle(f); b != nil {
 			s.mu.Unlock()
 			return b, false, nil
 		}
+		if s.starting < together {
+			break
+		}
+		s.changed.Wait()
 	}
+	s.starting++
 	f.users++
 	s.mu.Unlock()
 	if b, err = s.start(f); err != nil {
 		s.mu.Lock()
+		s.starting--
 		f.users--
 		s.mu.Unlock()
+		s.changed.Broadcast()
 	}
 	return b, true, err
+}
+
+// takeIdle takes the sandbox that became free last.
+func (s *Server) takeIdle(f *lambda) *sandbox {
+	for i := len(s.idle) - 1; i >= 0; i-- {
+		b := s.idle[i]
+		if b.of != f {
+			continue
+		}
+		s.idle = slices.Delete(s.idle, i, i+1)
+		select {
+		case <-b.exited:
+		default:
+			return b
+		}
+	}
+	return nil
+}
+
+// started lets others start.
+func (b *sandbox) started() {
+	b.begun.Do(func() {
+		s := b.server
+		s.mu.Lock()
+		s.starting--
+		s.mu.Unlock()
+		s.changed.Broadcast()
+	})
 }
 
 func (s *Server) start(f *lambda) (_ *sandbox, err error) {
@@ -248,6 +280,7 @@ func (b *sandbox) live() {
 	_ = b.said.pipe.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	following.Wait()
 	close(b.exited)
+	b.started()
 	_ = os.RemoveAll(b.home)
 	s := b.server
 	s.mu.Lock()
@@ -307,6 +340,7 @@ func (s *Server) release(b *sandbox) {
 		}
 	}
 	s.mu.Unlock()
+	s.changed.Broadcast()
 	if over != nil {
 		over.kill()
 	}
@@ -319,6 +353,7 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
+	b.started()
 	select {
 	case c := <-b.calls:
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", c.id)

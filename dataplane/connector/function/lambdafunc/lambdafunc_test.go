@@ -99,6 +99,28 @@ func code(t testing.TB, module string, environment map[string]string, beside int
 		Bundle: func(context.Context) (function.Bundle, error) { return bundle{bytes.NewReader(out.Bytes())}, nil }}
 }
 
+// inflated has files of so many megabytes that are none when they are packed.
+func inflated(t testing.TB, size int) function.Code {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for i := range size {
+		w, err := z.Create([]string{"src/f.js", fmt.Sprint("zeros", i)}[min(i, 1)])
+		if err == nil {
+			_, err = w.Write(make([]byte, 1<<20))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := code(t, one, nil, 0)
+	c.Bundle = func(context.Context) (function.Bundle, error) { return bundle{bytes.NewReader(out.Bytes())}, nil }
+	return c
+}
+
 func (h *house) deploy(c function.Code) {
 	h.Helper()
 	if err := h.Deploy(h.Context(), h.scope, c); err != nil {
@@ -147,7 +169,7 @@ func TestLargeCode(t *testing.T) {
 	if err := other.Close(); err != nil {
 		t.Error(err)
 	}
-	isKind(t, h.Deploy(t.Context(), scope(t), code(t, one, nil, 260<<20)), function.TooLarge, "Unzipped size")
+	isKind(t, h.Deploy(t.Context(), scope(t), inflated(t, 260)), function.TooLarge, "Unzipped size")
 }
 
 // TestEnvironment: names that Lambda reserves are a function's own, and there are 4 KB.
