@@ -22,7 +22,10 @@
 //
 //   - Signatures are not verified: a request must have one, of the right service.
 //
-//   - A sandbox is not frozen between calls. Timers go on.
+//   - A call ends when its client goes. In AWS it runs to its end.
+//
+//   - A sandbox that is frozen between calls is a group of stopped processes; the clock and the
+//     network go on.
 //
 //   - What a module does while it is loaded belongs to the first call: it has no 10 seconds
 //     of its own, and is not tried a second time when it fails.
@@ -531,7 +534,7 @@ func (s *Server) invoke(w http.ResponseWriter, r *http.Request) *failure {
 		w.Header().Set("Retry-After", "0")
 		return fail(http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")
 	}
-	result, err := s.run(f, event)
+	result, err := s.run(r.Context(), f, event)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "ServiceException", "%v", err)
 	}

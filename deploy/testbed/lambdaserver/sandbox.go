@@ -4,6 +4,7 @@ package lambdaserver
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -59,10 +60,10 @@ type result struct {
 }
 
 // run runs a function once.
-func (s *Server) run(f *lambda, event []byte) (result, error) {
+func (s *Server) run(ctx context.Context, f *lambda, event []byte) (result, error) {
 	began := time.Now()
 	c := call{id: requestID(), event: string(event)}
-	b, e, peak, err := s.attempt(f, c)
+	b, e, peak, err := s.attempt(ctx, f, c)
 	if err != nil {
 		return result{}, err
 	}
@@ -79,7 +80,7 @@ func (s *Server) run(f *lambda, event []byte) (result, error) {
 }
 
 // attempt runs a call in a sandbox. One that ends before it takes the call is none.
-func (s *Server) attempt(f *lambda, c call) (*sandbox, ending, int64, error) {
+func (s *Server) attempt(ctx context.Context, f *lambda, c call) (*sandbox, ending, int64, error) {
 	for {
 		b, fresh, err := s.sandbox(f)
 		if err != nil {
@@ -87,7 +88,7 @@ func (s *Server) attempt(f *lambda, c call) (*sandbox, ending, int64, error) {
 		}
 		c.deadline = time.Now().Add(time.Duration(f.Timeout) * time.Second)
 		b.said.say("START RequestId: " + c.id + " Version: $LATEST")
-		if e, peak, begun := b.call(c); begun || fresh {
+		if e, peak, begun := b.call(ctx, c); begun || fresh {
 			return b, e, peak, nil
 		}
 	}
@@ -100,7 +101,7 @@ func errorPayload(kind, message string) []byte {
 
 // call lets the process run a call, and ends it when it takes too much. It has begun
 // when the process has taken it.
-func (b *sandbox) call(c call) (e ending, peak int64, begun bool) {
+func (b *sandbox) call(ctx context.Context, c call) (e ending, peak int64, begun bool) {
 	failed := func(kind, message string) (ending, int64, bool) {
 		return ending{c.id, true, errorPayload(kind, "RequestId: "+c.id+" Error: "+message)}, peak, begun
 	}
@@ -125,6 +126,10 @@ func (b *sandbox) call(c call) (e ending, peak int64, begun bool) {
 			default:
 			}
 			return failed("Runtime.ExitError", b.how())
+		case <-ctx.Done(): // nobody waits for it
+			b.kill()
+			begun = true
+			return failed("Runtime.ExitError", "Runtime exited with error: signal: killed")
 		case <-late.C:
 			b.kill()
 			begun = true
@@ -202,10 +207,20 @@ func (s *Server) takeIdle(f *lambda) *sandbox {
 		select {
 		case <-b.exited:
 		default:
+			b.signal(syscall.SIGCONT)
 			return b
 		}
 	}
 	return nil
+}
+
+// signal tells the process something. Between calls it is stopped, with all that it has started.
+func (b *sandbox) signal(what syscall.Signal) {
+	select {
+	case <-b.exited: // and its id may be another's
+	default:
+		_ = syscall.Kill(-b.cmd.Process.Pid, what)
+	}
 }
 
 // started lets others start.
@@ -313,13 +328,7 @@ func strays(entry string) []int {
 
 // kill ends the process; live ends what it has started.
 func (b *sandbox) kill() {
-	b.killed.Do(func() {
-		select {
-		case <-b.exited: // and its id may be another's
-		default:
-			_ = syscall.Kill(-b.cmd.Process.Pid, syscall.SIGKILL)
-		}
-	})
+	b.killed.Do(func() { b.signal(syscall.SIGKILL) })
 	<-b.exited
 }
 
@@ -334,6 +343,7 @@ func (s *Server) release(b *sandbox) {
 		case b.of.deleted || s.closed:
 			over = b
 		default:
+			b.signal(syscall.SIGSTOP)
 			if s.idle = append(s.idle, b); len(s.idle) > warm {
 				over, s.idle = s.idle[0], s.idle[1:]
 			}

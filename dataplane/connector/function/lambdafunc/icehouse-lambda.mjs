@@ -3,6 +3,7 @@
 // field: v a value, l a value with too many bytes (how many), e an exception, x the exception that
 // kept the module from being loaded; or of none: undefined.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +20,27 @@ delete process.env.ICEHOUSE_FUNCTION;
 process.setSourceMapsEnabled(true);
 process.removeAllListeners('unhandledRejection');
 process.on('unhandledRejection', (reason) => console.warn('UnhandledPromiseRejectionWarning:', reason));
+
+// Lambda freezes what a call has left when it ends, and goes on with it during the next
+// call, which must not pay for it.
+const calls = new AsyncLocalStorage();
+let current;
+
+function left() {
+  const from = calls.getStore();
+  return from !== undefined && from !== current;
+}
+
+const uncaught = process.listeners('uncaughtException');
+process.removeAllListeners('uncaughtException');
+process.on('uncaughtException', (error, origin) => {
+  if (left()) console.error('Uncaught, from a call that is over:', error);
+  else for (const listener of uncaught) listener(error, origin);
+});
+const { exit } = process;
+process.exit = (code) => {
+  if (!left()) exit.call(process, code);
+};
 
 // What is said is written before the answer is, also when a pipe is full.
 for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
@@ -40,23 +62,29 @@ async function begin() {
 
 await begin();
 
+async function answer(event) {
+  if (run === undefined && failure === undefined) await begin();
+  if (run === undefined) {
+    const why = failure;
+    failure = undefined; // the next call tries again
+    return why;
+  }
+  const value = toJSON(await run(event));
+  if (value === undefined) return {};
+  const length = byteLength(value);
+  return length > longest ? { l: length } : { v: parse(value) };
+}
+
 export async function handle(event) {
   // A call that waits for nothing ends with its time, not with an empty event loop.
   const waiting = setInterval(() => {}, 1 << 30);
+  current = {};
   try {
-    if (run === undefined && failure === undefined) await begin();
-    if (run === undefined) {
-      const answer = failure;
-      failure = undefined; // the next call tries again
-      return answer;
-    }
-    const value = toJSON(await run(event));
-    if (value === undefined) return {};
-    const length = byteLength(value);
-    return length > longest ? { l: length } : { v: parse(value) };
+    return await calls.run(current, answer, event);
   } catch (error) {
     return { e: described(error) };
   } finally {
+    current = undefined;
     clearInterval(waiting);
   }
 }
