@@ -16,28 +16,23 @@
 // back as the log's tail, between START, END and REPORT.
 //
 // Not as in AWS:
-//
 //   - The other calls: versions and aliases, updates of code and configuration, URLs,
 //     layers, event sources, asynchronous and streamed invocations.
-//
 //   - Signatures are not verified: a request must have one, of the right service.
-//
 //   - A call ends when its client goes. In AWS it runs to its end.
-//
-//   - A sandbox that is frozen between calls is a group of stopped processes; the clock and the
-//     network go on.
-//
+//   - A sandbox that is frozen between calls is a group of stopped processes; the clock and
+//     the network go on.
 //   - What a module does while it is loaded belongs to the first call: it has no 10 seconds
 //     of its own, and is not tried a second time when it fails.
-//
 //   - A sandbox is a process of the test's user: it may read and write what that user may.
-//
 //   - The version of Node is that of this machine. Roles, VPCs, KMS, X-Ray and CloudWatch
 //     are not there; a deleted function is gone at once.
 //
-//     lambdaserver.go  functions and their API     sandbox.go  a process and its calls
-//     archive.go       an archive becomes files    output.go   what a process says
-//     runtime.mjs      what a process runs
+// Its parts:
+//
+//	lambdaserver.go  functions and their API     sandbox.go  a process and its calls
+//	archive.go       an archive becomes files    output.go   what a process says
+//	runtime.mjs      what a process runs
 package lambdaserver
 
 import (
