@@ -357,7 +357,7 @@ func (p *pipeline) run(ctx context.Context, c transport.Caller, schema *compiled
 		use.Features |= meter.Authentication
 	}
 	functions := &functionhook.Request{
-		Stage: p.functions, Project: c.Project, Schema: schema, RequestID: c.RequestID, Address: c.Address,
+		Stage: p.functions, Project: c.Project, Schema: schema, RequestID: c.RequestID, Address: c.Address, Header: c.Header,
 		Auth: func() *functionhook.Auth { return t.auth(c) },
 		Nested: func() bool {
 			claims, ok := p.config.Tokens.Read(c.Token, c.Project.Project)

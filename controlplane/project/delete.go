@@ -52,6 +52,9 @@ func (s *Service) remove(ctx context.Context, p store.Project) error {
 		if err != nil {
 			return err
 		}
+		if err := db.Handle(ctx, scope, nil); err != nil {
+			return err
+		}
 		if err := db.Drop(ctx, scope); err != nil {
 			return fmt.Errorf("drop the project's tables: %w", err)
 		}

@@ -318,6 +318,20 @@ func TestWhatFunctionsReturn(t *testing.T) {
 			s.does["enter"] = func(string, string) (string, error) { return "", row.failure }
 			p.answers(t, `mutation { enter(email: "a") { token } }`, row.want)
 		}
+		// A panic of ours ends one request, whichever goroutine it is in.
+		s.does["enter"] = func(string, string) (string, error) { panic("on purpose") }
+		if _, answer := p.Do(t, Request{Query: `mutation { enter(email: "a") { token } }`}); !strings.Contains(answer, `{"data":{"enter":null},"errors":[{"message":"Whoops.`) {
+			t.Error(answer)
+		}
+		// What runs elsewhere was not reached when it does not answer in time, and may answer too much.
+		p = resolverProjectWith(t, c, s, func(*dataplane.Config) {}, "http://127.0.0.1/")
+		for kind, want := range map[function.Kind]string{
+			function.TimedOut: `{"enter":null} 5005 [enter] The webhook of the function 'enter' can't be reached: x.`,
+			function.TooLarge: `{"enter":null} 5003 [enter] The function 'enter' failed: x.`,
+		} {
+			s.does["enter"] = func(string, string) (string, error) { return "", &function.Error{Kind: kind, Text: "x"} }
+			p.answers(t, `mutation { enter(email: "a") { token } }`, want)
+		}
 	})
 }
 
@@ -344,6 +358,7 @@ func whatFunctionsReturn(t *testing.T, c Context, r *runner) {
 		{`{"error":[]}`, `{"enter":null} 5003 [enter] The function returned an error that is neither a text nor an object.`},
 		{`[1]`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
 		{`"text"`, `{"enter":null} 5003 [enter] The function returned no JSON object with data or error.`},
+		{`{"data":{"token":"half \ud83d of \u00e9"}}`, `{"enter":{"t":"half � of é","__typename":"EnterPayload"}}`},
 		{`{"data":{"token":5}}`, `{"enter":null} 5004 [enter] The function returned a value for the field 'token' that is not of the type String.`},
 	} {
 		check("enter", `mutation { enter(email: "a") { t: token __typename } }`, row.returned, row.want)
@@ -422,7 +437,11 @@ func TestResolvers(t *testing.T) {
 		if !strings.Contains(event, `"auth":{"nodeId":"`+id+`","typeName":"User","token":"`+r.Token+`"}`) {
 			t.Error("auth of a node: ", event)
 		}
-		p.answersTo(t, Request{Query: r.Query, Token: AdminToken}, `{"sum":{"total":3}}`)
+		// It is told of the request's headers but those with secrets of the platform (LQ-11).
+		p.answersTo(t, Request{Query: r.Query, Token: AdminToken, Header: http.Header{"X-A": {"1", "2"}, "Cookie": {"session=eyJ"}}}, `{"sum":{"total":3}}`)
+		if !strings.Contains(event, `"headers":{"content-type":"application/json","x-a":"1, 2"}`) {
+			t.Error("headers: ", event)
+		}
 		if s.last.Nested {
 			t.Error("a call is taken for one that a function waits for")
 		}
@@ -442,7 +461,7 @@ func TestResolvers(t *testing.T) {
 		p.answersTo(t, Request{Query: `mutation { enter(email: "a") { token } }`, Token: r.Token, As: "User"}, `{"enter":{"token":"x"}}`)
 		p.answersTo(t, Request{Query: `mutation { enter(email: "a") { token } }`, Token: AdminToken}, `{"enter":{"token":"x"}}`)
 		for _, e := range s.log {
-			if !json.Valid(e.Message) || !e.Success || e.Function == "" || strings.Contains(string(e.Message), AdminToken) || strings.Contains(string(e.Message), "eyJ") {
+			if !json.Valid(e.Message) || !e.Success || e.Function == "" || strings.Contains(string(e.Message), AdminToken) || strings.Contains(string(e.Message), "eyJ") || strings.Contains(string(e.Message), "1, 2") {
 				t.Errorf("a log entry: %+v %s", e, e.Message)
 			}
 		}
@@ -658,6 +677,41 @@ func TestHooksAndPermissions(t *testing.T) {
 		p.answersTo(t, Request{Query: `mutation { createPost(text: "mine") { text } }`, Token: AdminToken}, `{"createPost":{"text":"theirs"}}`)
 		p.answers(t, `mutation { createPost(text: "mine") { text } }`, `{"createPost":null} 3008 [createPost] Insufficient permissions for this mutation`)
 		p.answers(t, `mutation { createPost(text: "theirs") { text } }`, `{"createPost":{"text":"theirs"}}`)
+	})
+}
+
+// TestHooksOfOneBranch: of an updateOrCreate only the branch that is taken runs hooks, and
+// the other may be forbidden, or have none.
+func TestHooksOfOneBranch(t *testing.T) {
+	const refused = ` 3008 [updateOrCreatePost] Insufficient permissions for this mutation`
+	each(t, func(t *testing.T, c Context) {
+		for _, row := range []struct {
+			may, hooked        compiledschema.Verb
+			found, missing     string
+			onFound, onMissing int
+		}{
+			{compiledschema.Update, compiledschema.Create, `{"updateOrCreatePost":{"text":"b"}}`, `{"updateOrCreatePost":null}` + refused, 0, 0},
+			{compiledschema.Update, compiledschema.Update, `{"updateOrCreatePost":{"text":"hook"}}`, `{"updateOrCreatePost":null}` + refused, 1, 0},
+			{compiledschema.Create, compiledschema.Create, `{"updateOrCreatePost":null}` + refused, `{"updateOrCreatePost":{"text":"hook"}}`, 0, 1},
+			{compiledschema.Create, compiledschema.Update, `{"updateOrCreatePost":null}` + refused, `{"updateOrCreatePost":{"text":"c"}}`, 0, 0},
+		} {
+			s := &scripted{does: map[string]func(string, string) (string, error){"hook": always(`{"data":{"text":"hook"}}`)}}
+			p := deployFunctions(t, c, `type Post @model { id: ID! @isUnique text: String }`, s, []compiledschema.Permission{
+				{Target: "Post", Verb: row.may}, {Target: "Post", Verb: compiledschema.Read},
+			}, []compiledschema.Function{hook("hook", compiledschema.OperationBefore, "Post", row.hooked)})
+			_, created := p.Do(t, Request{Query: `mutation { createPost(text: "a") { id } }`, Token: AdminToken})
+			id := ids.FindString(created)
+			_ = s.called()
+			ask := func(id, want string, calls int) {
+				t.Helper()
+				p.answers(t, `mutation { updateOrCreatePost(update: {id: `+id+`, text: "b"}, create: {text: "c"}) { text } }`, want)
+				if called := s.called(); len(called) != calls {
+					t.Errorf("called: %q", called)
+				}
+			}
+			ask(id, row.found, row.onFound)
+			ask(`"cjnobodyhasthisidever0000"`, row.missing, row.onMissing)
+		}
 	})
 }
 

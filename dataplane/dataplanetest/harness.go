@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -198,6 +199,8 @@ type Request struct {
 	Token string             `json:"-"` // of who sends it; "" for nobody
 	As    string             `json:"-"` // the type of the node whose token it is
 
+	Header http.Header `json:"-"` // beside what these need
+
 	Explain   bool   `json:"-"` // asks for an explanation
 	ExplainAs string `json:"-"` // to be answered as somebody else
 }
@@ -221,6 +224,7 @@ func (p *Project) Post(t testing.TB, path, body string) (int, string) {
 func (p *Project) post(t testing.TB, api compiledschema.API, path, body string, r Request) (int, string) {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/"+api.String()+"/v1/"+string(p.ID)+path, strings.NewReader(body))
+	maps.Copy(request.Header, r.Header)
 	request.Header.Set("Content-Type", "application/json")
 	if r.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+r.Token)

@@ -165,6 +165,17 @@ func (d *DB) Advance(ctx context.Context, scope isolation.Scope, release int64, 
 	return nil
 }
 
+// Handle implements database.Handling.
+func (d *DB) Handle(_ context.Context, scope isolation.Scope, handlers []database.Handler) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.handlers == nil {
+		d.handlers = map[tenancy.ProjectID][]database.Handler{}
+	}
+	d.handlers[scope.Project()] = handlers
+	return nil
+}
+
 // Handlers are the functions of a project that are told of events: their ids, and the
 // types.
 func (d *DB) Handlers(project tenancy.ProjectID) (out []string) {

@@ -146,7 +146,7 @@ func (q *question) evaluate(e database.Event, over func() bool) (result executor
 	g := q.stream.gateway
 	for began, pause := time.Now(), 10*time.Millisecond; ; pause = min(2*pause, time.Second) {
 		var broken error
-		if result, some, broken, err = q.Answer(g.ctx, e); err != nil || broken == nil {
+		if result, some, broken, err = q.once(e); err != nil || broken == nil {
 			break
 		}
 		if time.Since(began) > patience || over() {
@@ -164,4 +164,16 @@ func (q *question) evaluate(e database.Event, over func() bool) (result executor
 		}
 	}
 	return result, some, err
+}
+
+// once asks once, when there is room for a statement.
+func (q *question) once(e database.Event) (result executor.Result, some bool, broken, err error) {
+	s := q.stream
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-s.gateway.ctx.Done():
+		return result, false, s.gateway.ctx.Err(), nil
+	}
+	return q.Answer(s.gateway.ctx, e)
 }

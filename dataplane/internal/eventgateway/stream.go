@@ -21,6 +21,10 @@ const (
 	recentBytes  = 4 << 20
 )
 
+// atATime is how many statements of a stream run or wait for a connection at a time, so
+// that one with many questions leaves room to others.
+const atATime = 64
+
 // stream is the events of one type of one project under one release.
 type stream struct {
 	streamKey
@@ -29,6 +33,7 @@ type stream struct {
 	typ     *datamodel.Type
 	scope   isolation.Scope
 	db      *database.DB
+	asking  chan struct{} // has what statements run
 	opened  chan struct{} // closed when the rest is known, or failed is
 
 	failed error
@@ -52,6 +57,7 @@ type stream struct {
 func newStream(g *Gateway, key streamKey, schema *compiledschema.Schema, t *datamodel.Type) *stream {
 	s := &stream{
 		streamKey: key, gateway: g, schema: schema, typ: t, opened: make(chan struct{}),
+		asking: make(chan struct{}, atATime),
 		groups: map[*group]bool{}, shared: map[*question]*group{}, questions: map[string]*question{}, idle: time.Now(),
 	}
 	return s

@@ -52,7 +52,7 @@ type Config struct {
 const (
 	projects = 32               // that have a turn at a time, of one placement
 	slice    = time.Second      // of a turn; what runs then ends
-	lease    = 30 * time.Second // of a turn, longer than what runs then may take
+	lease    = 30 * time.Second // of a turn; what runs ends before
 	often    = time.Second      // between looks while something happened not long ago
 	recently = time.Minute
 	rarely   = 5 * time.Minute // between looks while nothing happens
@@ -189,9 +189,12 @@ func (p *place) take(ctx context.Context) (taken int, err error) {
 	for _, project := range claimed {
 		p.room <- struct{}{}
 		p.busy.Go(func() {
-			defer p.look() // there may be more, and there is room
-			defer func() { <-p.room }()
-			p.turn(ctx, project)
+			came := p.turn(ctx, project)
+			full := len(p.room) == cap(p.room)
+			<-p.room
+			if came || full { // there may be more, or there is room again
+				p.look()
+			}
 		})
 	}
 	return len(claimed), err

@@ -53,12 +53,15 @@ type turn struct {
 	outcomes []database.Outcome
 	first    time.Time // when the first of outcomes came
 	calls    int
+	came     bool  // something is settled for good
+	warned   bool  // the log says why something is not
 	failed   error // outcomes can't be noted
 }
 
-// turn tells a project's functions of what is due, for a while.
-func (p *place) turn(ctx context.Context, project tenancy.ProjectID) {
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// turn tells a project's functions of what is due, for a while. It is true when something
+// came of it.
+func (p *place) turn(ctx context.Context, project tenancy.ProjectID) bool {
+	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease-2*settleTime) // nobody else has the project meanwhile
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, cancel) })()
 	defer func() {
@@ -75,6 +78,7 @@ func (p *place) turn(ctx context.Context, project tenancy.ProjectID) {
 	if t.calls > 0 {
 		p.Used(project, meter.Use{Functions: t.calls})
 	}
+	return t.came
 }
 
 func (t *turn) run() error {
@@ -86,6 +90,9 @@ func (t *turn) run() error {
 		after = due[len(due)-1].ID
 		if err := t.look(); err != nil {
 			return t.postpone(due, err)
+		}
+		if t.entry.Exceeded.Invocations && t.Clock().Sub(due[0].At) < oldest { // until the plan allows for more
+			return t.failed
 		}
 		t.tell(due)
 		t.settle()
@@ -213,6 +220,7 @@ func (t *turn) one(d database.Due) (database.Outcome, bool) {
 		return done, false
 	case notNow:
 		t.Directory.Invalidate(t.project) // another version may serve
+		t.rest()
 		return t.broken(d, database.Outcome{ID: d.ID, Postponed: true, After: step}, age, err)
 	default:
 		return t.failure(d, f.Retries, fault.Of(err).Message), true
@@ -225,11 +233,23 @@ func (t *turn) broken(d database.Due, later database.Outcome, age time.Duration,
 		return later, false
 	}
 	if age < oldest {
-		t.Log.Warn("a function can't be told of an event; trying again", "project", t.project, "function", d.Function, "error", err)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if !t.warned {
+			t.Log.Warn("a function can't be told of events; trying again", "project", t.project, "function", d.Function, "error", err)
+		}
+		t.warned = true
 		return later, true
 	}
 	t.Log.Error("a function could not be told of an event for a day; it is given up", "project", t.project, "function", d.Function, "error", err)
 	return t.failure(d, 0, "The function could not be called for a day."), true
+}
+
+// rest ends the turn, as other calls would fail too.
+func (t *turn) rest() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until = time.Time{}
 }
 
 // failure is what comes of an attempt that failed.
@@ -279,6 +299,7 @@ func (t *turn) note(o database.Outcome) {
 		t.first = time.Now()
 	}
 	t.outcomes = append(t.outcomes, o)
+	t.came = t.came || !o.Postponed
 	due := time.Since(t.first) > settleWith
 	t.mu.Unlock()
 	if due {

@@ -77,7 +77,7 @@ func (q *Query) Try() error {
 		all[i] = f.name
 	}
 	for _, about := range []planner.Event{{Kind: database.Created}, {Kind: database.Updated}, {Kind: database.Updated, Given: all}, {Kind: database.Deleted}} {
-		plan, err := q.plan(about.Kind, about.Given)
+		plan, err := q.make(about.Kind, about.Given)
 		if err != nil {
 			return err
 		}
@@ -176,8 +176,7 @@ func (q *Query) plan(kind database.EventKind, given []string) (*planner.Plan, er
 	if plan, ok := q.plans[key]; ok {
 		return plan, nil
 	}
-	who := planner.Requester{Admin: q.who.Admin, Type: q.who.Type}.In(q.Schema)
-	plan, err := planner.MakeForEvent(q.prepared, q.target(who), kind, given)
+	plan, err := q.make(kind, given)
 	if err != nil {
 		return nil, err
 	}
@@ -186,4 +185,9 @@ func (q *Query) plan(kind database.EventKind, given []string) (*planner.Plan, er
 	}
 	q.plans[key] = plan
 	return plan, nil
+}
+
+func (q *Query) make(kind database.EventKind, given []string) (*planner.Plan, error) {
+	who := planner.Requester{Admin: q.who.Admin, Type: q.who.Type}.In(q.Schema)
+	return planner.MakeForEvent(q.prepared, q.target(who), kind, given)
 }

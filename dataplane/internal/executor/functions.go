@@ -69,6 +69,7 @@ func (r *run) call(nodes []*planner.Node) (*calls, error) {
 			select {
 			case room <- struct{}{}:
 				defer func() { <-room }()
+				defer fault.Recover(&values[i].err)
 				values[i].value, values[i].err = r.Functions.Resolve(ctx, n, data[i])
 			case <-ctx.Done():
 				values[i].err = ctx.Err()
@@ -132,13 +133,16 @@ func (r *run) before(w *planner.Write) (*planner.Write, error) {
 			s = w.Missing
 		}
 	}
-	if len(s.Hooks) > 0 {
-		if err := r.lookAhead(s); err != nil {
-			return nil, err
-		}
-		if err := r.runHooks(s, h); err != nil {
-			return nil, err
-		}
+	if len(s.Hooks) == 0 { // none is for this branch of an updateOrCreate, or nobody may take it
+		out := *w
+		out.Chosen = h
+		return &out, nil
+	}
+	if err := r.lookAhead(s); err != nil {
+		return nil, err
+	}
+	if err := r.runHooks(s, h); err != nil {
+		return nil, err
 	}
 	plan, err := r.Hooked(h)
 	if err != nil {
@@ -190,6 +194,7 @@ func (r *run) runHooks(s *planner.Sequence, h *planner.Hooked) error {
 	g.SetLimit(atATime)
 	for i, hook := range s.Hooks {
 		g.Go(func() (err error) {
+			defer fault.Recover(&err)
 			values[i], err = r.Functions.Before(ctx, hook, data[i])
 			return err
 		})

@@ -8,6 +8,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // Codes of the data API (data-api §10). Zero is an unexpected failure. The contract has
@@ -79,6 +80,14 @@ var ErrNotJSON = errors.New("the request body is not valid JSON")
 
 // Internal wraps an unexpected failure.
 func Internal(cause error) *Fault { return &Fault{Cause: cause} }
+
+// Recover, deferred, makes an error of a panic: one in a goroutine would end the process,
+// and the requests of everybody else with it.
+func Recover(err *error) {
+	if p := recover(); p != nil {
+		*err = Internal(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
+}
 
 func (f *Fault) Error() string {
 	if f.Code == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/function"
 	"icehouse/dataplane/internal/fault"
 )
@@ -26,11 +27,11 @@ func read(out function.Output, managed bool, requestID string) (returned, error)
 	unusable := func(why string) (returned, error) {
 		return returned{}, fault.New(fault.FunctionUnusable, "The function returned %s. See the function's log for executionId '%s'.", why, requestID)
 	}
-	value := bytes.TrimSpace(out.Value)
+	value := jsontext.Value(bytes.TrimSpace(out.Value))
 	if out.Value == nil || managed && (len(value) == 0 || string(value) == "null") { // LQ-13
 		return returned{whole: []byte("{}")}, nil
 	}
-	if !jsontext.Value(value).IsValid(jsontext.AllowDuplicateNames(true)) {
+	if value = wellFormed(value); value == nil {
 		return unusable("something that is no JSON")
 	}
 	fields, ok := object(value)
@@ -38,7 +39,7 @@ func read(out function.Output, managed bool, requestID string) (returned, error)
 		return unusable("no JSON object with data or error")
 	}
 	if inner, ok := object(fields["response"]); managed && ok {
-		value, fields = fields["response"], inner
+		value, fields = jsontext.Value(fields["response"]), inner
 	}
 	r := returned{Data: fields["data"], whole: value}
 	failed := bytes.TrimSpace(fields["error"])
@@ -63,6 +64,19 @@ func isObject(value []byte) bool {
 	return ok
 }
 
+// wellFormed is a value if it is JSON, else nil. What is no character, as the half of one
+// that JavaScript leaves of a text that it cuts, becomes U+FFFD.
+func wellFormed(value jsontext.Value) jsontext.Value {
+	if value.IsValid(jsontext.AllowDuplicateNames(true)) {
+		return value
+	}
+	value = value.Clone()
+	if value.Format(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(false)) != nil {
+		return nil
+	}
+	return value
+}
+
 // object reads the fields of a JSON object; the last of a name counts.
 func object(value []byte) (map[string]json.RawMessage, bool) {
 	value = bytes.TrimSpace(value)
@@ -73,19 +87,28 @@ func object(value []byte) (map[string]json.RawMessage, bool) {
 	return fields, json.Unmarshal(value, &fields) == nil
 }
 
-// failure is the fault of an invocation that failed.
-func failure(err error, name, requestID string) *fault.Fault {
+// failure is the fault of an invocation that failed. A webhook that does not answer in
+// time can't be reached; what it answers at too great a length can't be used.
+func failure(err error, f *compiledschema.Function, requestID string) *fault.Fault {
 	var e *function.Error
 	if !errors.As(err, &e) {
 		return fault.Internal(err)
 	}
-	switch e.Kind {
+	name, kind := f.Name, e.Kind
+	if f.Webhook != nil && kind == function.TimedOut {
+		kind = function.Unreachable
+	}
+	switch kind {
 	case function.BadStatus:
 		return &fault.Fault{Code: fault.FunctionStatus, Message: fmt.Sprintf("The webhook of the function '%s' answered with the status %d. See the function's log for executionId '%s'.", name, e.Status, requestID), Cause: err}
 	case function.Unreachable:
 		return &fault.Fault{Code: fault.FunctionUnreachable, Message: fmt.Sprintf("The webhook of the function '%s' can't be reached: %s. See the function's log for executionId '%s'.", name, e.Text, requestID), Cause: err}
 	default:
-		return &fault.Fault{Code: fault.FunctionFailed, Message: fmt.Sprintf("The function '%s' failed: %s. See the function's log for executionId '%s'.", name, firstLine(e.Text), requestID), Cause: err}
+		code := fault.FunctionFailed
+		if f.Webhook != nil && kind == function.TooLarge {
+			code = fault.FunctionUnusable
+		}
+		return &fault.Fault{Code: code, Message: fmt.Sprintf("The function '%s' failed: %s. See the function's log for executionId '%s'.", name, firstLine(e.Text), requestID), Cause: err}
 	}
 }
 

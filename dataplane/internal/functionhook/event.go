@@ -3,7 +3,10 @@ package functionhook
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"net/http"
 	"slices"
+	"strings"
 
 	"icehouse/tenancy"
 )
@@ -28,6 +31,22 @@ type eventRequest struct {
 	SourceIP string            `json:"sourceIp"`
 	Headers  map[string]string `json:"headers"`
 	Method   string            `json:"httpMethod"`
+}
+
+// private are headers that say who somebody is to others than the function: to the
+// platform, or to a proxy before it.
+var private = map[string]bool{"Authorization": true, "Proxy-Authorization": true, "Cookie": true}
+
+// headersFor are a request's headers as a function is told of them (LQ-11): by small
+// names, as Node has them.
+func headersFor(header http.Header) map[string]string {
+	out := map[string]string{}
+	for name, values := range header {
+		if !private[name] {
+			out[strings.ToLower(name)] = strings.Join(values, ", ")
+		}
+	}
+	return out
 }
 
 type eventProject struct {
@@ -71,6 +90,10 @@ func (c eventContext) encode(data []byte) (event, logged []byte, err error) {
 		return nil, nil, err
 	}
 	c.Graphcool.PAT, c.Graphcool.RootToken = hidden, hidden
+	c.Request.Headers = maps.Clone(c.Request.Headers)
+	for name := range c.Request.Headers { // some of them may open doors elsewhere
+		c.Request.Headers[name] = hidden
+	}
 	if c.Auth != nil {
 		c.Auth = &Auth{NodeID: c.Auth.NodeID, TypeName: c.Auth.TypeName, Token: hidden}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"sync/atomic"
 
 	"icehouse/dataplane/coercion"
@@ -21,6 +22,7 @@ type Request struct {
 	Schema    *compiledschema.Schema
 	RequestID string
 	Address   string // of the client
+	Header    http.Header
 	// Auth says who sends the request; nil for nobody. Only resolvers are told (LQ-9).
 	Auth func() *Auth
 	// Nested says whether a function sends the request.
@@ -46,7 +48,7 @@ func (r *Request) Resolve(ctx context.Context, n *planner.Node, data []byte) (ou
 		return nil, fault.New(fault.FunctionFailed, "The function '%s' is not deployed.", n.Call.Resolver.Function)
 	}
 	c := r.call(f, data)
-	c.address, c.auth = r.Address, r.Auth()
+	c.address, c.header, c.auth = r.Address, r.Header, r.Auth()
 	c.accept = func(answer returned) (err error) {
 		if n.NonNull && (answer.Data == nil || string(bytes.TrimSpace(answer.Data)) == "null") { // LQ-12
 			return fault.New(fault.ResolverNull, "The function '%s' returned no data, but its type %s can't be null.", f.Name, n.Call.Resolver.Field.Type)

@@ -2,6 +2,7 @@ package functionhook
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"icehouse/dataplane/compiledschema"
@@ -29,7 +30,8 @@ type call struct {
 	project   directory.Entry
 	function  *compiledschema.Function
 	requestID string
-	address   string // of the client; "" for hooks and events
+	address   string // of the client; "" for hooks and events, which have no header either
+	header    http.Header
 	auth      *Auth
 	eventID   string // of an event that the function is told of
 	nested    bool   // a function waits for it
@@ -75,7 +77,7 @@ func (s *Stage) do(ctx context.Context, c call) error {
 		err = ctx.Err()
 	case err != nil:
 		e.invocationFailed(err)
-		err = failure(err, c.function.Name, c.requestID)
+		err = failure(err, c.function, c.requestID)
 	case c.eventID != "" && c.function.Webhook != nil && !isObject(out.Value):
 		e.heard(out.Value)
 	default:
@@ -95,7 +97,7 @@ func (s *Stage) do(ctx context.Context, c call) error {
 
 func (s *Stage) context(c call, pat string) eventContext {
 	out := eventContext{
-		Request: eventRequest{SourceIP: c.address, Headers: map[string]string{}, Method: "post"},
+		Request: eventRequest{SourceIP: c.address, Headers: headersFor(c.header), Method: "post"},
 		Graphcool: eventProject{
 			ProjectID: c.project.Project, ServiceID: c.project.Project, PAT: pat, RootToken: pat, Endpoints: s.Addresses.of(c.project.Project),
 		},

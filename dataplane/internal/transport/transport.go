@@ -91,6 +91,7 @@ type Caller struct {
 	// Address is the client's (clientaddress); Source what it says it is
 	// (x-graphcool-source).
 	Address, Source string
+	Header          http.Header // of the request; not to be changed
 }
 
 // Options bound requests.
@@ -230,7 +231,18 @@ func (h *handler) one(ctx context.Context, c Caller, e element) Answer {
 	if e.fault != nil {
 		return Answer{Body: response.AppendEnvelope(nil, e.fault, c.RequestID)}
 	}
-	return h.service.Execute(ctx, c, e.request)
+	answer, err := h.execute(ctx, c, e)
+	if err != nil {
+		h.log.ErrorContext(ctx, "request panicked", "error", err, "requestId", c.RequestID)
+		return Answer{Body: response.AppendEnvelope(nil, fault.Of(err), c.RequestID), Broken: true}
+	}
+	return answer
+}
+
+// execute returns an error only where Execute panics.
+func (h *handler) execute(ctx context.Context, c Caller, e element) (answer Answer, err error) {
+	defer fault.Recover(&err)
+	return h.service.Execute(ctx, c, e.request), nil
 }
 
 // batch answers all elements, some at the same time, in their order.
@@ -322,7 +334,7 @@ func (h *handler) caller(r *http.Request, entry directory.Entry, api API, reques
 	return Caller{
 		Project: entry, API: api, RequestID: requestID, Token: bearer(r),
 		Explain: r.Header.Get("X-Icehouse-Explain") == "1", As: r.Header.Get("X-Icehouse-As"),
-		Address: clientaddress.Of(r, h.options.Proxies), Source: r.Header.Get("X-Graphcool-Source"),
+		Address: clientaddress.Of(r, h.options.Proxies), Source: r.Header.Get("X-Graphcool-Source"), Header: r.Header,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"icehouse/dataplane/internal/fault"
 	"icehouse/dataplane/internal/operation"
+	"icehouse/dataplane/internal/response"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/quota"
@@ -64,6 +65,9 @@ func (echo) Execute(_ context.Context, c Caller, r operation.Request) Answer {
 		keys = append(keys, fmt.Sprintf("%s=%v", k, v))
 	}
 	sort.Strings(keys)
+	if r.Query == "panic" {
+		panic("on purpose")
+	}
 	if strings.HasPrefix(r.Query, "query IntrospectionQuery") {
 		return Answer{Body: []byte(`{"data":"schema"}`)}
 	}
@@ -75,6 +79,7 @@ func (echo) Execute(_ context.Context, c Caller, r operation.Request) Answer {
 
 func TestRequestsAndAnswers(t *testing.T) {
 	const nothing = `{"q":"","op":"","vars":"","token":""}`
+	broken := response.Message(fault.Internal(nil), "<id>")
 	cases := []struct {
 		name, method, path, contentType, body string
 		token                                 string
@@ -93,6 +98,8 @@ func TestRequestsAndAnswers(t *testing.T) {
 		{"no query, unknown keys", "POST", "p", "application/json", `{"extensions":{},"debugName":1}`, "", 200, nothing},
 		{"batch", "POST", "p", "application/json", `[{"query":"a"},{"query":"b","variables":"{"},{"query":"c"}]`, "", 200,
 			`[{"q":"a","op":"","vars":"","token":""},{"code":3024,"requestId":"<id>","error":"Variables could not be parsed as json: {"},{"q":"c","op":"","vars":"","token":""}]`},
+		{"what panics", "POST", "p", "application/json", `{"query":"panic"}`, "", 500, `{"requestId":"<id>","error":"` + broken + `"}`},
+		{"batch with one that panics", "POST", "p", "application/json", `[{"query":"a"},{"query":"panic"}]`, "", 200, `[{"q":"a","op":"","vars":"","token":""},{"requestId":"<id>","error":"` + broken + `"}]`},
 		{"empty batch", "POST", "p", "application/json", `[]`, "", 200, `[]`},
 		{"batch with one that is none", "POST", "p", "application/json", `[{"query":"a"},7]`, "", 200, `{"code":1001,"requestId":"<id>","error":"input could not be parsed: '[{\"query\":\"a\"},7]'"}`},
 		{"neither object nor array", "POST", "p", "application/json", `"x"`, "", 200, `{"code":1001,"requestId":"<id>","error":"input could not be parsed: '\"x\"'"}`},

@@ -144,6 +144,9 @@ func told(t *testing.T, h *house) {
 	if err := h.db.Drop(ctx, h.a); err != nil {
 		t.Fatal(err)
 	}
+	if err := h.db.Handle(ctx, h.a, nil); err != nil {
+		t.Errorf("of a project that has gone: %v", err)
+	}
 	if err := h.db.Settle(ctx, h.a.Project(), []database.Outcome{{ID: 1}}); err != nil {
 		t.Errorf("of a project that has gone: %v", err)
 	}

@@ -248,6 +248,36 @@ func (d *driver) Replay(ctx context.Context, project tenancy.ProjectID, function
 	return n, err
 }
 
+// handedAtOnce is how many rows of due a transaction brings to another place.
+const handedAtOnce = 5000
+
+// hand brings what functions were not told yet, and dead letters, to the other end of a
+// move. What the relay still has comes to be due here, and is told from here.
+func (m *move) hand(ctx context.Context) error {
+	if err := m.from.eventful(ctx, nothing); err != nil {
+		return err
+	}
+	if err := m.to.eventful(ctx, nothing); err != nil {
+		return err
+	}
+	for more := true; more; {
+		if err := m.both(ctx, pgx.TxOptions{}, func(here, there pgx.Tx) error {
+			var rows string
+			if err := here.QueryRow(ctx, `WITH gone AS (DELETE FROM icehouse_events.due WHERE id = ANY (ARRAY(SELECT id FROM icehouse_events.due WHERE place = $1 ORDER BY id LIMIT $2)) RETURNING *)
+				SELECT coalesce(json_agg(gone ORDER BY id), '[]')::text FROM gone`, pgx.QueryExecModeExec, m.scope.Namespace(), handedAtOnce).Scan(&rows); err != nil {
+				return err
+			}
+			const columns = "place, function, position, model, epoch, kind, node, given, before, edges, noted, attempts, failed, after, dead"
+			came, err := there.Exec(ctx, "INSERT INTO icehouse_events.due ("+columns+") SELECT "+columns+" FROM json_populate_recordset(NULL::icehouse_events.due, $1::json) ORDER BY id", pgx.QueryExecModeExec, rows)
+			more = came.RowsAffected() == handedAtOnce
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // forgotten are the statements that remove what nobody needs: dead letters of long ago,
 // and what is said of places that are gone, once all their events have their positions.
 var forgotten = []string{

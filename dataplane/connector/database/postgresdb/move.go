@@ -376,6 +376,9 @@ func (m *move) leave(ctx context.Context) error {
 	m.tell("switching")
 	for n := 1; ; n++ {
 		err := m.close(ctx)
+		if err == nil {
+			return m.hand(ctx)
+		}
 		if n == lockTries || !gaveWay(err) {
 			return err
 		}

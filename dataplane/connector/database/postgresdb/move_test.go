@@ -295,3 +295,67 @@ func TestMoveBroken(t *testing.T) {
 		t.Error("what was never there has a place")
 	}
 }
+
+// TestMovesWhatIsDue: functions are told at the other end of what they were not told yet.
+func TestMovesWhatIsDue(t *testing.T) {
+	from, to := open(t, testbed.Database(t), postgresdb.Config{}), open(t, testbed.Database(t), postgresdb.Config{})
+	n := newNotes(t, from, databasetest.Scope(t))
+	handlers := []database.Handler{{Function: "f", Model: "Note", DDL: from.Dialect().Schema(n.scope.Namespace(), n.listen)}}
+	if err := from.Handle(t.Context(), n.scope, handlers); err != nil {
+		t.Fatal(err)
+	}
+	project := n.scope.Project()
+	due := func(db *database.DB, want string) []database.Due {
+		t.Helper()
+		all, err := db.Due(t.Context(), project, 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, d := range all {
+			got += d.Node + " "
+		}
+		if got != want {
+			t.Errorf("due is %q, not %q", got, want)
+		}
+		return all
+	}
+	for i := range 3 {
+		n.insert(fmt.Sprint(i))
+	}
+	n.relayed()
+	all := due(from, "0 1 2 ")
+	if err := from.Settle(t.Context(), project, []database.Outcome{{ID: all[1].ID, Attempts: 2, Failed: "no", Dead: true}, {ID: all[2].ID, Attempts: 1, Failed: "not yet"}}); err != nil {
+		t.Fatal(err)
+	}
+	n.insert("late") // the relay does not know it yet
+	if err := from.Move(t.Context(), n.scope, to, n.create, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Handle(t.Context(), n.scope, handlers); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Arrive(t.Context(), n.scope); err != nil {
+		t.Fatal(err)
+	}
+	n.db = to
+	n.insert("new")
+	n.sent = 0
+	n.relayed()
+	due(from, "")
+	if all := due(to, "0 2 new "); len(all) == 3 && (all[1].Attempts != 1 || all[1].Failed != "not yet") {
+		t.Errorf("%+v", all[1])
+	}
+	if dead, err := to.Dead(t.Context(), project, 0, 100); err != nil || len(dead) != 1 || dead[0].Node != "1" || dead[0].GivenUp.IsZero() {
+		t.Errorf("%v %+v", err, dead)
+	}
+	if err := from.Drop(t.Context(), n.scope); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := from.Relay(t.Context(), database.Turn{Holder: "other", Lease: time.Minute, Limit: 100}); err != nil {
+		t.Fatal(err)
+	}
+	n.db, n.sent = from, 0
+	n.relayed()
+	due(from, "late ")
+}

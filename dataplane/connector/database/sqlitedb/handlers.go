@@ -90,7 +90,11 @@ func made(ddl []string) string {
 
 // Handle implements database.Handling.
 func (d *driver) Handle(ctx context.Context, scope isolation.Scope, handlers []database.Handler) error {
-	return describe(d.change(ctx, scope, func(f *file, c *conn) error { return d.handle(ctx, scope, f, c, handlers) }), 0)
+	err := describe(d.change(ctx, scope, func(f *file, c *conn) error { return d.handle(ctx, scope, f, c, handlers) }), 0)
+	if len(handlers) == 0 && gone(err) {
+		return nil
+	}
+	return err
 }
 
 // handle makes these the functions that are told of a project's events. Triggers that note
