@@ -107,6 +107,8 @@ var products = map[string][]string{
 	"dataplane/connector/database/postgresdb":  nil,
 	"dataplane/connector/database/postgresurl": {"dataplane/connector/database/postgresdb", "controlplane/store/postgresstore"},
 	"dataplane/connector/database/sqlitedb":    nil,
+	"dataplane/connector/function/lambdafunc":  nil,
+	"dataplane/connector/function/nodecode":    {"dataplane/connector/function/lambdafunc", "dataplane/connector/function/nodefunc"},
 	"dataplane/connector/function/nodefunc":    nil,
 	"dataplane/connector/queue/memqueue":       nil,
 	"dataplane/connector/queue/rabbitqueue":    nil,

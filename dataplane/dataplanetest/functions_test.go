@@ -21,10 +21,12 @@ import (
 	"icehouse/dataplane"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/connector/function/lambdafunc"
 	"icehouse/dataplane/connector/function/nodefunc"
 	"icehouse/dataplane/connector/function/webhookfunc"
 	"icehouse/dataplane/datamodel"
 	"icehouse/dataplane/relational"
+	"icehouse/deploy/testbed/lambdaserver"
 	"icehouse/tenancy"
 	"icehouse/tenancy/directory"
 	"icehouse/tenancy/egress"
@@ -213,30 +215,14 @@ func runners(t *testing.T) []*runner {
 	scriptedOne := &runner{name: "scripted", functions: fake, managed: true}
 	scriptedOne.returns = func(_ *testing.T, _ *Project, name, text string) { fake.does[name] = always(text) }
 
-	driver, err := nodefunc.Open(nodefunc.Options{Dir: t.TempDir()})
+	lambdaserver.Start(t).Lead()
+	inNode, err := nodefunc.Open(nodefunc.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	product := function.Open(driver, nil)
-	t.Cleanup(func() {
-		if err := product.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	node := &runner{name: "node", managed: true}
-	current := &versions{by: product}
-	node.functions = current
-	node.returns = func(t *testing.T, p *Project, name, text string) {
-		current.version = "v" + tenancy.NewID()
-		if text == "" {
-			text = "undefined"
-		}
-		err := product.Deploy(t.Context(), p.Scope, function.Code{Name: name, Version: current.version, Entry: "f.js", Bundle: func(context.Context) (function.Bundle, error) {
-			return zipped("f.js", "module.exports = async () => ("+text+")"), nil
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
+	inLambda, err := lambdafunc.Open(t.Context(), lambdafunc.Options{Role: lambdaserver.Role})
+	if err != nil {
+		t.Fatal(err)
 	}
 
 	var mu sync.Mutex
@@ -259,7 +245,32 @@ func runners(t *testing.T) []*runner {
 		defer mu.Unlock()
 		texts[name] = text
 	}
-	return []*runner{scriptedOne, node, hooks}
+	return []*runner{scriptedOne, deployed(t, "node", inNode), deployed(t, "lambda", inLambda), hooks}
+}
+
+// deployed is the runner of a product that runs code.
+func deployed(t *testing.T, name string, driver function.Driver) *runner {
+	product := function.Open(driver, nil)
+	t.Cleanup(func() {
+		if err := product.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	current := &versions{by: product}
+	r := &runner{name: name, managed: true, functions: current}
+	r.returns = func(t *testing.T, p *Project, name, text string) {
+		current.version = "v" + tenancy.NewID()
+		if text == "" {
+			text = "undefined"
+		}
+		err := product.Deploy(t.Context(), p.Scope, function.Code{Name: name, Version: current.version, Entry: "f.js", Bundle: func(context.Context) (function.Bundle, error) {
+			return zipped("f.js", "module.exports = async () => ("+text+")"), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
 }
 
 // versions calls the version that was deployed last.

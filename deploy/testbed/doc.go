@@ -13,6 +13,9 @@
 // none is skipped in silence. A server that testbed starts is its own, in a
 // temporary folder, and never runs as root.
 //
+// AWS Lambda is in a package of its own, lambdaserver: it is a server of ours, and needs
+// Node.js only.
+//
 //	postgresql.go  the order        process.go  one private server
 //	database.go    for tests        compose.go  one in a container
 //	rabbitmq.go    the order        broker.go   one private broker

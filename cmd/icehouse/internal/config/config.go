@@ -61,7 +61,10 @@ type Config struct {
 	Concurrent        int            `envvar:"ICEHOUSE_CONCURRENT_REQUESTS" name:"concurrent-requests" default:"1000" help:"Requests that each process answers at the same time for one project; more are refused with HTTP 429; 0: no limit."`
 	Timeout           time.Duration  `envvar:"ICEHOUSE_REQUEST_TIMEOUT" name:"request-timeout" default:"45s" help:"How long a request to a project may take; one that takes longer is answered with code 1000."`
 	EventRetention    time.Duration  `envvar:"ICEHOUSE_EVENT_RETENTION" name:"event-retention" default:"24h" help:"For how long subscriptions can be resumed: events are kept that long."`
-	Functions         string         `envvar:"ICEHOUSE_FUNCTIONS" default:"auto" help:"What runs the code of functions: node, processes of Node.js on this machine, which roles apart from each other do not share; none; auto: node for role all, none for others."`
+	Functions         string         `envvar:"ICEHOUSE_FUNCTIONS" default:"auto" help:"What runs the code of functions: node, processes of Node.js on this machine, which roles apart from each other do not share; lambda, AWS Lambda; none; auto: node for role all, none for others."`
+	LambdaRole        string         `envvar:"ICEHOUSE_LAMBDA_ROLE" help:"ARN of the role that functions have in AWS Lambda; it may write logs and nothing else. Who deploys (roles control and all) needs it."`
+	LambdaBucket      string         `envvar:"ICEHOUSE_LAMBDA_BUCKET" help:"Bucket of S3 through which code of more than 50 MB goes to AWS Lambda; without one it is refused."`
+	LambdaPrefix      string         `envvar:"ICEHOUSE_LAMBDA_PREFIX" default:"icehouse" help:"Begins the names of this installation's functions in AWS Lambda."`
 	FunctionsReach    string         `envvar:"ICEHOUSE_FUNCTIONS_REACH" name:"functions-reach" help:"Base URL under which functions reach the APIs; this process by default."`
 	WebhookOpen       []netip.Prefix `envvar:"ICEHOUSE_WEBHOOK_OPEN" name:"webhook-open" placeholder:"CIDR" help:"Networks that webhooks may call although they are not public."`
 	Grace             time.Duration  `envvar:"ICEHOUSE_GRACE" default:"10s" help:"How long running requests may go on after a stop signal."`
@@ -179,9 +182,10 @@ func (c *Config) checkLimits() error {
 
 // The values of Functions.
 const (
-	autoFunctions = "auto"
-	NodeFunctions = "node"
-	NoFunctions   = "none"
+	autoFunctions   = "auto"
+	NodeFunctions   = "node"
+	LambdaFunctions = "lambda"
+	NoFunctions     = "none"
 )
 
 func (c *Config) completeFunctions() error {
@@ -191,12 +195,15 @@ func (c *Config) completeFunctions() error {
 		if c.Role == All {
 			c.Functions = NodeFunctions
 		}
-	case NodeFunctions, NoFunctions:
+	case NodeFunctions, LambdaFunctions, NoFunctions:
 	default:
-		return fmt.Errorf("functions %q: want auto, node or none", c.Functions)
+		return fmt.Errorf("functions %q: want auto, node, lambda or none", c.Functions)
+	}
+	if c.Functions == LambdaFunctions && c.LambdaRole == "" && c.Role.Has(Control) {
+		return errors.New("functions: to deploy to AWS Lambda, give the role that they have there: --lambda-role or ICEHOUSE_LAMBDA_ROLE")
 	}
 	if c.Functions == NodeFunctions && c.Role != All {
-		return fmt.Errorf("functions: processes of Node.js run in the role all, not in %s: what one role deploys, the other does not see", c.Role)
+		return fmt.Errorf("functions: processes of Node.js run in the role all, not in %s: what one role deploys, the other does not see; give all roles --functions lambda", c.Role)
 	}
 	if c.FunctionsReach != "" {
 		if u, err := url.Parse(c.FunctionsReach); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {

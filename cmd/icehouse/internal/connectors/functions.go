@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"cmp"
+	"context"
 	"path/filepath"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"icehouse/cmd/icehouse/internal/rungroup"
 	"icehouse/dataplane"
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/connector/function/lambdafunc"
 	"icehouse/dataplane/connector/function/nodefunc"
 	"icehouse/dataplane/connector/function/webhookfunc"
 	"icehouse/tenancy/egress"
@@ -17,15 +19,19 @@ import (
 )
 
 // openFunctions opens what runs functions. keys seal what it keeps of them.
-func openFunctions(c config.Config, keys secret.Keyring, closers *rungroup.Closers) (*function.Functions, error) {
+func openFunctions(ctx context.Context, c config.Config, keys secret.Keyring, closers *rungroup.Closers) (*function.Functions, error) {
 	client := egress.New(webhooks(c))
 	closers.Push("calls of webhooks", func() error { client.Close(); return nil })
 	var code function.Driver
-	if c.Functions == config.NodeFunctions {
-		var err error
-		if code, err = nodefunc.Open(nodefunc.Options{Dir: filepath.Join(c.DataDir, "functions"), Sealer: secret.New(keys)}); err != nil {
-			return nil, err
-		}
+	var err error
+	switch c.Functions {
+	case config.NodeFunctions:
+		code, err = nodefunc.Open(nodefunc.Options{Dir: filepath.Join(c.DataDir, "functions"), Sealer: secret.New(keys)})
+	case config.LambdaFunctions:
+		code, err = lambdafunc.Open(ctx, lambdafunc.Options{Role: c.LambdaRole, Bucket: c.LambdaBucket, Prefix: c.LambdaPrefix})
+	}
+	if err != nil {
+		return nil, err
 	}
 	functions := function.Open(code, webhookfunc.New(client, time.Now))
 	closers.Push("functions", functions.Close)

@@ -44,7 +44,7 @@ func Open(ctx context.Context, c config.Config, a Addresses, log *slog.Logger, c
 			Queue:      p.messages, Keep: c.EventRetention, Log: log,
 		}).Run
 	}
-	functions, err := openFunctions(c, p.keys, closers)
+	functions, err := openFunctions(ctx, c, p.keys, closers)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/connector/function/nodecode"
 	"icehouse/tenancy/isolation"
 )
 
@@ -56,7 +57,7 @@ func Open(o Options) (function.Driver, error) {
 	}
 	script := filepath.Join(run, "host.js")
 	// Node looks upwards for a package.json that says how to read modules.
-	if err := errors.Join(os.WriteFile(script, host, 0o600), os.WriteFile(filepath.Join(dir, "package.json"), []byte("{}\n"), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(script, host, 0o600), os.WriteFile(filepath.Join(run, "code.cjs"), nodecode.Script, 0o600), os.WriteFile(filepath.Join(dir, "package.json"), []byte("{}\n"), 0o600)); err != nil {
 		return nil, err
 	}
 	d := &driver{Options: o, run: run, script: script, pool: newPool(), deploying: map[string]chan struct{}{}}

@@ -9,8 +9,8 @@
 //
 //	nodefunc.go  a call, from Open to Close     pool.go      who gets a process, who waits
 //	versions.go  what is deployed               process.go   a process: frames and its end
-//	unpack.go    a bundle becomes files         output.go    what a process says
-//	host.js      what a process runs            end_*.go     ending all that a process started
+//	host.js      what a process runs            output.go    what a process says
+//	end_*.go     ending all that a process started
 package nodefunc
 
 import (

@@ -15,12 +15,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/connector/function/nodecode"
 )
 
 // process is Node with one version's module.
@@ -306,36 +306,13 @@ func (p *process) exception(what string, text []byte) error {
 
 // thrown is an exception, from its JSON.
 func (p *process) thrown(what string, text []byte, logs []function.Log) error {
-	var e struct{ Name, Message, Stack string }
-	var plain string
-	switch {
-	case json.Unmarshal(text, &plain) == nil && plain != "":
-	case json.Unmarshal(text, &e) == nil && e.Stack != "":
-		plain = e.Stack
-		if !strings.Contains(plain, e.Message) { // of a message that was changed later
-			plain = e.Name + ": " + e.Message + "\n" + plain
-		}
-	case e.Name != "" || e.Message != "":
-		plain = strings.TrimPrefix(e.Name+": "+e.Message, ": ")
-	default:
-		plain = "it threw " + string(text)
-	}
-	return &function.Error{
-		Kind: function.Crashed, Text: what + p.shown(plain),
-		Logs: append(logs, function.Log{Key: "error", Text: p.shown(string(text))}),
-	}
+	return nodecode.Thrown(what, []byte(p.shown(string(text))), logs)
 }
 
 // failed is the error of a call whose process has ended.
 func (p *process) failed(ctx context.Context) error {
 	logs := p.logs()
-	fail := func(kind function.Kind, text string) error {
-		described, err := json.Marshal(map[string]string{"name": "Error", "message": text})
-		if err != nil {
-			return err
-		}
-		return &function.Error{Kind: kind, Text: text, Logs: append(logs, function.Log{Key: "error", Text: string(described)})}
-	}
+	fail := func(kind function.Kind, text string) error { return nodecode.Failed(kind, text, logs) }
 	state, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -356,7 +333,7 @@ func (p *process) failed(ctx context.Context) error {
 // outOfMemory reports whether V8 has said so.
 func outOfMemory(logs []function.Log) bool {
 	for _, l := range logs {
-		if l.Key == "stderr" && (strings.Contains(l.Text, "JavaScript heap out of memory") || strings.Contains(l.Text, "process OOM") || strings.Contains(l.Text, "Allocation failed")) {
+		if l.Key == "stderr" && nodecode.OutOfMemory(l.Text) {
 			return true
 		}
 	}

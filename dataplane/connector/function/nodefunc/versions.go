@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/connector/function/nodecode"
 	"icehouse/tenancy"
 )
 
@@ -92,14 +93,14 @@ func (d *driver) deploy(ctx context.Context, k key, c function.Code) error {
 	}
 	entry := strings.ReplaceAll(c.Entry, `\`, "/")
 	if !filepath.IsLocal(entry) {
-		return unusable("the entry %s is no file in the bundle", strconv.Quote(c.Entry))
+		return nodecode.Unusable("the entry %s is no file in the bundle", strconv.Quote(c.Entry))
 	}
 	digest, err := d.place(ctx, k.project, c)
 	if err != nil {
 		return err
 	}
 	if info, err := os.Stat(filepath.Join(d.bundle(k.project, digest), entry)); err != nil || !info.Mode().IsRegular() {
-		return unusable("the bundle has no file %s", strconv.Quote(c.Entry))
+		return nodecode.Unusable("the bundle has no file %s", strconv.Quote(c.Entry))
 	}
 	text, err := json.Marshal(record{entry, c.Environment, digest})
 	if err != nil {
@@ -120,11 +121,11 @@ func (d *driver) place(ctx context.Context, project string, c function.Code) (st
 		return "", err
 	}
 	defer func() { _ = b.Close() }() // it was only read
-	if b.Size() > maxUnpacked {
-		return "", tooLarge()
+	if b.Size() > nodecode.MaxUnpacked {
+		return "", nodecode.TooLarge()
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, reader{ctx, io.NewSectionReader(b, 0, b.Size())}); err != nil {
+	if _, err := io.Copy(sum, nodecode.Reader(ctx, io.NewSectionReader(b, 0, b.Size()))); err != nil {
 		return "", err
 	}
 	digest := hex.EncodeToString(sum.Sum(nil))
@@ -136,7 +137,7 @@ func (d *driver) place(ctx context.Context, project string, c function.Code) (st
 	if err != nil {
 		return "", err
 	}
-	err = unpack(ctx, b, fresh)
+	err = nodecode.Unpack(ctx, b, fresh)
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(to), 0o700)
 	}

@@ -1,6 +1,4 @@
-//go:build unix
-
-package nodefunc
+package nodecode
 
 import (
 	"archive/zip"
@@ -20,28 +18,29 @@ import (
 
 // What a bundle may become.
 const (
-	maxUnpacked = 512 << 20 // bytes
+	MaxUnpacked = 512 << 20 // bytes
 	maxEntries  = 100_000
 )
 
-// unusable is code that can't be run.
-func unusable(format string, args ...any) error {
+// Unusable is code that can't be run.
+func Unusable(format string, args ...any) error {
 	return &function.Error{Kind: function.Crashed, Text: fmt.Sprintf(format, args...)}
 }
 
-func tooLarge() error {
-	return &function.Error{Kind: function.TooLarge, Text: fmt.Sprintf("the bundle has more than %d bytes or %d files", maxUnpacked, maxEntries)}
+// TooLarge is a bundle that has too much.
+func TooLarge() error {
+	return &function.Error{Kind: function.TooLarge, Text: fmt.Sprintf("the bundle has more than %d bytes or %d files", MaxUnpacked, maxEntries)}
 }
 
-// unpack writes the files of an archive into an empty folder, and nothing outside of it.
+// Unpack writes the files of an archive into an empty folder, and nothing outside of it.
 // They can only be read: other versions have the same bundle.
-func unpack(ctx context.Context, b function.Bundle, to string) error {
+func Unpack(ctx context.Context, b function.Bundle, to string) error {
 	archive, err := zip.NewReader(b, b.Size())
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are looked at below
-		return unusable("the bundle is no zip archive: %v", err)
+		return Unusable("the bundle is no zip archive: %v", err)
 	}
 	if len(archive.File) > maxEntries {
-		return tooLarge()
+		return TooLarge()
 	}
 	root, err := os.OpenRoot(to)
 	if err != nil {
@@ -50,11 +49,11 @@ func unpack(ctx context.Context, b function.Bundle, to string) error {
 	defer func() { _ = root.Close() }()
 	said := uint64(0)
 	for _, f := range archive.File {
-		if said += min(f.UncompressedSize64, maxUnpacked+1); said > maxUnpacked {
-			return tooLarge()
+		if said += min(f.UncompressedSize64, MaxUnpacked+1); said > MaxUnpacked {
+			return TooLarge()
 		}
 	}
-	left := int64(maxUnpacked) // whatever it says
+	left := int64(MaxUnpacked) // whatever it says
 	var links []*zip.File
 	for _, f := range archive.File {
 		name := strings.ReplaceAll(f.Name, `\`, "/") // from Windows
@@ -62,21 +61,21 @@ func unpack(ctx context.Context, b function.Bundle, to string) error {
 		clean := path.Clean(name)
 		switch {
 		case !filepath.IsLocal(name) || strings.Contains(name, "\x00"):
-			return unusable("the bundle has a file outside of itself: %s", strconv.Quote(f.Name))
+			return Unusable("the bundle has a file outside of itself: %s", strconv.Quote(f.Name))
 		case isDir:
 			if err := root.MkdirAll(clean, 0o700); err != nil {
-				return unusable("the bundle's folder %s: %v", strconv.Quote(f.Name), cause(err))
+				return Unusable("the bundle's folder %s: %v", strconv.Quote(f.Name), cause(err))
 			}
 			continue
 		case f.Mode().Type() == fs.ModeSymlink: // as npm makes them for commands and for packages beside
 			links = append(links, f)
 			continue
 		case !f.Mode().IsRegular():
-			return unusable("the bundle has a device: %s", strconv.Quote(f.Name))
+			return Unusable("the bundle has a device: %s", strconv.Quote(f.Name))
 		}
 		written, err := extract(ctx, f, root, clean, left)
 		if left -= written; left < 0 {
-			return tooLarge()
+			return TooLarge()
 		}
 		if err != nil {
 			return err
@@ -93,7 +92,7 @@ const maxLink = 4096
 func linked(root *os.Root, links []*zip.File) error {
 	for _, f := range links {
 		name := path.Clean(strings.ReplaceAll(f.Name, `\`, "/"))
-		refused := func(why any) error { return unusable("the bundle's link %s: %v", strconv.Quote(f.Name), why) }
+		refused := func(why any) error { return Unusable("the bundle's link %s: %v", strconv.Quote(f.Name), why) }
 		from, err := f.Open()
 		if err != nil {
 			return refused(cause(err))
@@ -121,7 +120,7 @@ func linked(root *os.Root, links []*zip.File) error {
 				return err
 			}
 		} else if err != nil {
-			return unusable("the bundle's link %s leads out of the bundle", strconv.Quote(f.Name))
+			return Unusable("the bundle's link %s leads out of the bundle", strconv.Quote(f.Name))
 		}
 	}
 	return nil
@@ -133,7 +132,7 @@ func extract(ctx context.Context, f *zip.File, root *os.Root, name string, most 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return unusable("the bundle's file %s: %v", strconv.Quote(f.Name), cause(err))
+		return Unusable("the bundle's file %s: %v", strconv.Quote(f.Name), cause(err))
 	}
 	from, err := f.Open()
 	if err != nil {
@@ -150,7 +149,7 @@ func extract(ctx context.Context, f *zip.File, root *os.Root, name string, most 
 	if err != nil {
 		return 0, broken(err)
 	}
-	n, err := io.Copy(to, io.LimitReader(reader{ctx, from}, most+1))
+	n, err := io.Copy(to, io.LimitReader(Reader(ctx, from), most+1))
 	if err = errors.Join(err, to.Close()); err != nil {
 		return n, broken(err)
 	}
@@ -165,7 +164,9 @@ func cause(err error) error {
 	return err
 }
 
-// reader ends with its context.
+// Reader reads until its context ends.
+func Reader(ctx context.Context, from io.Reader) io.Reader { return reader{ctx, from} }
+
 type reader struct {
 	ctx context.Context
 	io.Reader
