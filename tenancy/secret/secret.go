@@ -220,6 +220,9 @@ func (s *Sealer) unwrapped(ctx context.Context, wrapped []byte) (cipher.AEAD, er
 		return aead, nil
 	}
 	result := s.flight.DoChan(name, func() (any, error) {
+		if aead := s.kept(name); aead != nil { // since the look above
+			return aead, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyTime)
 		defer cancel()
 		plain, err := s.keys.Unwrap(ctx, wrapped)
