@@ -14,18 +14,17 @@ import (
 	"icehouse/controlplane/problem"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/relational"
-	"icehouse/tenancy"
 )
 
 // compile makes the release that the data plane will read, and proves that it
 // can be served by compiling it from its encoded form, as a node will. warnings say
 // which permission queries can never hold (LQ-8).
-func compile(project tenancy.ProjectID, next migrationplan.State, layout *relational.Layout) (release compiledschema.Release, encoded []byte, warnings []string, problems definition.Problems, err error) {
+func compile(next migrationplan.State, layout *relational.Layout, functions []compiledschema.Function) (release compiledschema.Release, encoded []byte, warnings []string, problems definition.Problems, err error) {
 	release, problems = resolvers(next, layout)
 	if len(problems) > 0 {
 		return release, nil, nil, problems, nil
 	}
-	release.Functions = functions(project, next)
+	release.Functions = functions
 	schema, err := release.Compile()
 	if err != nil {
 		return refused(release, err)
@@ -67,12 +66,26 @@ func subscriptions(next migrationplan.State, schema *compiledschema.Schema) (pro
 		if err != nil { // the definition was checked
 			continue
 		}
-		if invalid := schema.ValidateUpTo(doc, 1); len(invalid) > 0 {
+		invalid := schema.ValidateUpTo(doc, 1)
+		if v := unanswered(doc); len(invalid) == 0 && v != nil {
+			invalid = gqlerror.List{gqlerror.ErrorPosf(v.Position, "Nobody gives the variable $%s a value", v.Variable)}
+		}
+		if len(invalid) > 0 {
 			problems = append(problems, definition.Problem{Type: definition.Global, Code: problem.CodeSubscriptionQuery,
 				Description: fmt.Sprintf("The subscription query of the function '%s' is invalid: %s: %s", f.Name, place(f.QueryPath, invalid[0]), invalid[0].Message)})
 		}
 	}
 	return problems
+}
+
+// unanswered is a variable of a document's operation that must be given, or nil.
+func unanswered(doc *ast.QueryDocument) *ast.VariableDefinition {
+	for _, v := range doc.Operations[0].VariableDefinitions {
+		if v.Type.NonNull && v.DefaultValue == nil {
+			return v
+		}
+	}
+	return nil
 }
 
 // permissions are the records of a definition, with the text of their queries.

@@ -315,7 +315,7 @@ func (d *Deployer) prepare(ctx context.Context, project store.Project, def *defi
 	if len(a.problems) > 0 {
 		return a, nil
 	}
-	release, encoded, warnings, problems, err := compile(project.ID, a.new, a.plan.Layout)
+	release, encoded, warnings, problems, err := compile(a.new, a.plan.Layout, functions(project.ID, a.from, a.new, diff))
 	if a.release, a.problems = encoded, problems; err != nil || len(problems) > 0 {
 		return a, err
 	}

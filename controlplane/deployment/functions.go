@@ -3,24 +3,27 @@ package deployment
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"icehouse/controlplane/definition"
 	"icehouse/controlplane/deployment/migrationplan"
+	"icehouse/controlplane/deployment/schemadiff"
 	"icehouse/controlplane/elements"
 	"icehouse/controlplane/functiondeploy"
 	"icehouse/controlplane/store"
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/function"
+	"icehouse/dataplane/datamodel"
 	"icehouse/tenancy"
 )
 
 // together is how many functions are made callable at a time (platform §10).
 const together = 10
 
-// functions are those of a release.
-func functions(project tenancy.ProjectID, next migrationplan.State) (out []compiledschema.Function) {
+// functions are those of a release that follows another; from is nil for the first.
+func functions(project tenancy.ProjectID, from *elements.Snapshot, next migrationplan.State, diff *schemadiff.Diff) (out []compiledschema.Function) {
 	for _, f := range next.Definition.Functions {
 		if !f.Enabled || !f.Runs() {
 			continue
@@ -38,9 +41,25 @@ func functions(project tenancy.ProjectID, next migrationplan.State) (out []compi
 		if t, verb := f.Hook(next.Model); t != nil {
 			one.Type, one.Verb = t.Name, compiledschema.Verb(verb)
 		}
+		if from != nil && one.Kind == compiledschema.EventHandler {
+			one.Formerly = formerly(from.Release.Functions, one, diff.OldType(next.Model.Type(one.Type)))
+		}
 		out = append(out, one)
 	}
 	return out
+}
+
+// formerly are the names that the type of an event handler had while it hung on it.
+func formerly(before []compiledschema.Function, now compiledschema.Function, was *datamodel.Type) []string {
+	i := slices.IndexFunc(before, func(f compiledschema.Function) bool { return f.ID == now.ID && f.Kind == now.Kind })
+	if i < 0 || was == nil || was.Name != before[i].Type {
+		return nil
+	}
+	names := slices.Clone(before[i].Formerly)
+	if was.Name != now.Type {
+		names = append(names, was.Name)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == now.Type })
 }
 
 // deployCode makes the functions of a definition callable, beside those that serve.

@@ -1,6 +1,10 @@
 package compiledschema
 
-import "icehouse/dataplane/datamodel"
+import (
+	"slices"
+
+	"icehouse/dataplane/datamodel"
+)
 
 // FunctionKind says when a function runs (platform §2.1).
 type FunctionKind string
@@ -22,6 +26,9 @@ type Function struct {
 	// Type and Verb are what a hook hangs on. An event handler hangs on a type.
 	Type string `json:"type,omitempty"`
 	Verb Verb   `json:"verb,omitempty"`
+	// Formerly are names that the type had while an event handler hung on it: what happened
+	// then and is told now has them.
+	Formerly []string `json:"formerly,omitempty"`
 	// Query is what an event handler is told (platform §2.8), and Retries how often more
 	// when it fails.
 	Query   string `json:"query,omitempty"`
@@ -66,6 +73,12 @@ func (s *Schema) Handler(id string) *Function {
 		}
 	}
 	return nil
+}
+
+// Hears says whether an event handler is told of what happened to nodes of a type, by the
+// name that it had then.
+func (f *Function) Hears(name string) bool {
+	return f.Type == name || slices.Contains(f.Formerly, name)
 }
 
 // IsResolved says that a root field of some operation is a resolver function's.

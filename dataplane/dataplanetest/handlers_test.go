@@ -154,6 +154,11 @@ func TestFunctionsAreToldOfEvents(t *testing.T) {
 		if len(s.log) != 7 || !s.log[0].Success || s.log[0].Function == "" || !strings.HasPrefix(s.log[0].RequestID, "local:events:") {
 			t.Errorf("%d entries: %+v", len(s.log), s.log)
 		}
+		for _, e := range s.log { // the id by which an entry is found; of headers that a client sent, nothing
+			if strings.Contains(string(e.Message), `webhook-id\":\"[hidden]`) {
+				t.Errorf("the log has no id: %s", e.Message)
+			}
+		}
 	})
 }
 

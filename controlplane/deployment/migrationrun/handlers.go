@@ -1,6 +1,8 @@
 package migrationrun
 
 import (
+	"slices"
+
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/dialect"
@@ -14,7 +16,8 @@ func Handlers(release compiledschema.Release, d dialect.Dialect, namespace strin
 		if f.Kind != compiledschema.EventHandler || t == nil {
 			continue
 		}
-		out = append(out, database.Handler{Function: f.ID, Model: t.Name, DDL: d.Schema(namespace, release.Layout.Listen(t))})
+		formerly := slices.DeleteFunc(slices.Clone(f.Formerly), func(name string) bool { return release.Model.Type(name) != nil })
+		out = append(out, database.Handler{Function: f.ID, Model: t.Name, Formerly: formerly, DDL: d.Schema(namespace, release.Layout.Listen(t))})
 	}
 	return out
 }

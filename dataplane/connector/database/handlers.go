@@ -14,6 +14,9 @@ import (
 type Handler struct {
 	Function string `json:"function"` // its id
 	Model    string `json:"model"`    // the type's name
+	// Formerly are names that the type had, and no type has now: what happened before the
+	// type was renamed, and is not due yet, comes to be due by them.
+	Formerly []string `json:"formerly,omitempty"`
 	// DDL are the statements that make the engine note what happens to the type.
 	DDL []string `json:"ddl"`
 }

@@ -208,7 +208,7 @@ func (t *turn) one(d database.Due) (database.Outcome, bool) {
 	case f == nil && age < patience: // the tables may be ahead of the release
 		t.Directory.Invalidate(t.project)
 		return later, true
-	case f == nil || f.Type != d.Model: // it hangs elsewhere now
+	case f == nil || !f.Hears(d.Model): // it hangs elsewhere now
 		return done, true
 	}
 	q, err := t.query(f)

@@ -92,7 +92,9 @@ func (c eventContext) encode(data []byte) (event, logged []byte, err error) {
 	c.Graphcool.PAT, c.Graphcool.RootToken = hidden, hidden
 	c.Request.Headers = maps.Clone(c.Request.Headers)
 	for name := range c.Request.Headers { // some of them may open doors elsewhere
-		c.Request.Headers[name] = hidden
+		if name != idHeader {
+			c.Request.Headers[name] = hidden
+		}
 	}
 	if c.Auth != nil {
 		c.Auth = &Auth{NodeID: c.Auth.NodeID, TypeName: c.Auth.TypeName, Token: hidden}

@@ -132,7 +132,18 @@ func told(t *testing.T, h *house) {
 	h.must(t, h.a, h.insertGroup("g3"), h.sets(false, "User", "u", "name", "v"))
 	s.all(h.a)
 	h.isDue(t, "g Group g1 1", "g Group g1 2", "g User u 1", "g Group g1 3", "g User u 2")
-	h.advance(t, 3)
+
+	// What happened before a type got another name is due, also what was on its way.
+	h.must(t, h.a, h.sets(false, "User", "u", "name", "before"))
+	person := user
+	person.Model = "Person"
+	renamed := h.handler(h.a, "g", person)
+	renamed.Formerly = []string{"User"}
+	h.advance(t, 3, renamed)
+	h.must(t, h.a, h.sets(false, "User", "u", "name", "after"))
+	s.all(h.a)
+	h.isDue(t, "g Group g1 1", "g Group g1 2", "g User u 1", "g Group g1 3", "g User u 2", "g User u 2", "g Person u 2")
+	h.advance(t, 4)
 	h.isDue(t)
 	if err := h.db.Tidy(ctx, time.Hour); err != nil {
 		t.Fatal(err)

@@ -85,6 +85,14 @@ func handle(scope isolation.Scope, handlers []database.Handler, before handled) 
 	seen := map[string]bool{}
 	for _, h := range handlers {
 		pairs = append(pairs, "("+place+", "+literal(h.Model)+", "+literal(h.Function)+")")
+		for _, former := range h.Formerly { // only the relay still has something of it
+			pairs = append(pairs, "("+place+", "+literal(former)+", "+literal(h.Function)+")")
+			if !seen[former] && slices.Contains(before.Models, former) {
+				triggers = append(triggers, postgres.Unlisten(scope.Namespace(), former)...)
+				rows = append(rows, "DELETE FROM icehouse_events.stream WHERE place = "+place+" AND model = "+literal(former))
+			}
+			seen[former] = true
+		}
 		if seen[h.Model] {
 			continue
 		}
