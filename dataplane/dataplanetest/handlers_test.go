@@ -237,6 +237,9 @@ func TestFunctionsThatFailAtEvents(t *testing.T) {
 				t.Errorf("%+v", d)
 			}
 		}
+		if log := p.Log.String(); !strings.Contains(log, "functions failed at events for the last time") {
+			t.Errorf("nobody hears of dead events: %s", log)
+		}
 		down.Store(false)
 		if n, err := c.DB.Replay(t.Context(), p.ID, "id-once", nil); err != nil || n != 3 {
 			t.Fatalf("%d %v", n, err)

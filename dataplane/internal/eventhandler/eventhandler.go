@@ -19,6 +19,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+
 	"icehouse/dataplane/compiledschema"
 	"icehouse/dataplane/connector/database"
 	"icehouse/dataplane/connector/queue"
@@ -63,6 +66,7 @@ const (
 type Handlers struct {
 	Config
 	holder string
+	dead   metric.Int64Counter
 
 	deaf atomic.Bool // nobody says that something is due
 
@@ -81,9 +85,17 @@ type place struct {
 	busy sync.WaitGroup
 }
 
+// Dead is a counter: the events that functions failed at for the last time (LQ-36).
+const Dead = "icehouse.events.dead"
+
 // New makes handlers.
 func New(c Config) *Handlers {
-	return &Handlers{Config: c, holder: tenancy.NewID(), places: map[tenancy.Placement]*place{}}
+	h := &Handlers{Config: c, holder: tenancy.NewID(), places: map[tenancy.Placement]*place{}}
+	var err error
+	if h.dead, err = otel.Meter("icehouse/dataplane/internal/eventhandler").Int64Counter(Dead, metric.WithDescription("Events that functions failed at for the last time")); err != nil {
+		c.Log.Warn("dead events are not counted", "error", err)
+	}
+	return h
 }
 
 // Run tells functions of events until ctx ends. Calls that run then may end.

@@ -54,6 +54,7 @@ type turn struct {
 	first    time.Time // when the first of outcomes came
 	calls    int
 	came     bool  // something is settled for good
+	dead     int   // events that were given up
 	warned   bool  // the log says why something is not
 	failed   error // outcomes can't be noted
 }
@@ -77,6 +78,10 @@ func (p *place) turn(ctx context.Context, project tenancy.ProjectID) bool {
 	t := &turn{place: p, project: project, ctx: calls, until: time.Now().Add(slice), ending: ctx.Done(), queries: map[string]*eventquery.Query{}}
 	if err := t.run(); err != nil && ctx.Err() == nil {
 		p.Log.Warn("functions can't be told of events; trying again", "project", project, "error", err)
+	}
+	if t.dead > 0 {
+		p.dead.Add(ctx, int64(t.dead))
+		p.Log.Warn("functions failed at events for the last time", "project", project, "events", t.dead)
 	}
 	if t.calls > 0 {
 		p.Used(project, meter.Use{Functions: t.calls})
@@ -326,6 +331,9 @@ func (t *turn) note(o database.Outcome) {
 	}
 	t.outcomes = append(t.outcomes, o)
 	t.came = t.came || !o.Postponed
+	if o.Dead {
+		t.dead++
+	}
 	due := time.Since(t.first) > settleWith
 	t.mu.Unlock()
 	if due {
