@@ -237,7 +237,7 @@ func TestFunctionsThatFailAtEvents(t *testing.T) {
 				t.Errorf("%+v", d)
 			}
 		}
-		if log := p.Log.String(); !strings.Contains(log, "functions failed at events for the last time") {
+		if log := p.Log.String(); !strings.Contains(log, "a function failed at events for the last time") {
 			t.Errorf("nobody hears of dead events: %s", log)
 		}
 		down.Store(false)
@@ -310,6 +310,34 @@ func TestFairShares(t *testing.T) {
 	each(t, func(t *testing.T, c Context) {
 		if took, done := fairShares(t, c, many, 1); done > many/2 {
 			t.Errorf("told %d of %d before the other's one, after %v", done, many, took)
+		}
+	})
+}
+
+// TestSlowFunctionKeepsNoOtherWaiting: one that takes its time keeps the others of its
+// project waiting for a moment only.
+func TestSlowFunctionKeepsNoOtherWaiting(t *testing.T) {
+	each(t, func(t *testing.T, c Context) {
+		hang, told := make(chan struct{}), make(chan struct{}, 100)
+		s := &scripted{does: map[string]func(string, string) (string, error){
+			"slow":  func(string, string) (string, error) { <-hang; return "{}", nil },
+			"quick": func(string, string) (string, error) { told <- struct{}{}; return "{}", nil },
+		}}
+		const query = `subscription { Line { node { what } } }`
+		p := deployFunctions(t, c, ordersSDL, s, nil, []compiledschema.Function{handler("slow", "Line", query, 0), handler("quick", "Line", query, 0)})
+		handle(t, c, 1, p)
+		defer close(hang)
+		for i := range 60 { // more than a page
+			if _, body := p.Do(t, Request{Query: fmt.Sprintf(`mutation { createLine(what: "%d") { id } }`, i)}); strings.Contains(body, "error") {
+				t.Fatal(body)
+			}
+		}
+		for i := range 60 {
+			select {
+			case <-told:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%d events are told of 60", i)
+			}
 		}
 	})
 }

@@ -34,6 +34,12 @@ type Due struct {
 	GivenUp time.Time
 }
 
+// Waiting is a function of a project that something is due to.
+type Waiting struct {
+	Project  tenancy.ProjectID
+	Function string
+}
+
 // Outcome is what came of an attempt.
 type Outcome struct {
 	ID int64
@@ -56,15 +62,15 @@ type Handling interface {
 	// that is no longer among them is not told of what is due to it. Driver.Advance does
 	// the same in its own transaction.
 	Handle(ctx context.Context, scope isolation.Scope, handlers []Handler) error
-	// Claim takes projects that have something due and that nobody else has, at most
+	// Claim takes functions that something is due to and that nobody else has, at most
 	// limit, for as long as the lease lasts: those first whose turn was the longest ago.
-	// Keep renews it; false: somebody else may have the project. Who is done gives it back.
-	Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]tenancy.ProjectID, error)
-	Keep(ctx context.Context, holder string, project tenancy.ProjectID, lease time.Duration) (bool, error)
-	GiveBack(ctx context.Context, holder string, project tenancy.ProjectID) error
-	// Due reads what is due behind an id, in order, at most limit, without what must wait:
-	// for its time, or for an earlier event of the same node and function.
-	Due(ctx context.Context, project tenancy.ProjectID, after int64, limit int) ([]Due, error)
+	// Keep renews it; false: somebody else may have the function. Who is done gives it back.
+	Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]Waiting, error)
+	Keep(ctx context.Context, holder string, w Waiting, lease time.Duration) (bool, error)
+	GiveBack(ctx context.Context, holder string, w Waiting) error
+	// Due reads what is due to a function behind an id, in order, at most limit, without
+	// what must wait: for its time, or for an earlier event of the same node.
+	Due(ctx context.Context, w Waiting, after int64, limit int) ([]Due, error)
 	// Settle notes what came of attempts, all or nothing.
 	Settle(ctx context.Context, project tenancy.ProjectID, outcomes []Outcome) error
 	// Dead reads dead letters behind an id, in order, at most limit.
@@ -102,42 +108,42 @@ func (db *DB) Handle(ctx context.Context, scope isolation.Scope, handlers []Hand
 	return describe(ctx, h.Handle(ctx, scope, handlers))
 }
 
-// Claim takes projects that have something due: see Handling.
-func (db *DB) Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]tenancy.ProjectID, error) {
+// Claim takes functions that something is due to: see Handling.
+func (db *DB) Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]Waiting, error) {
 	h, ok := db.driver.(Handling)
 	if !ok {
 		return nil, errNoHandling
 	}
-	projects, err := h.Claim(ctx, holder, lease, limit)
-	return projects, describe(ctx, err)
+	waiting, err := h.Claim(ctx, holder, lease, limit)
+	return waiting, describe(ctx, err)
 }
 
-// Keep renews the lease of a project that Claim took: see Handling.
-func (db *DB) Keep(ctx context.Context, holder string, project tenancy.ProjectID, lease time.Duration) (bool, error) {
-	h, err := db.handling(project)
+// Keep renews the lease of a function that Claim took: see Handling.
+func (db *DB) Keep(ctx context.Context, holder string, w Waiting, lease time.Duration) (bool, error) {
+	h, err := db.handling(w.Project)
 	if err != nil {
 		return false, err
 	}
-	kept, err := h.Keep(ctx, holder, project, lease)
+	kept, err := h.Keep(ctx, holder, w, lease)
 	return kept, describe(ctx, err)
 }
 
-// GiveBack gives a project back that Claim took.
-func (db *DB) GiveBack(ctx context.Context, holder string, project tenancy.ProjectID) error {
-	h, err := db.handling(project)
+// GiveBack gives a function back that Claim took.
+func (db *DB) GiveBack(ctx context.Context, holder string, w Waiting) error {
+	h, err := db.handling(w.Project)
 	if err != nil {
 		return err
 	}
-	return describe(ctx, h.GiveBack(ctx, holder, project))
+	return describe(ctx, h.GiveBack(ctx, holder, w))
 }
 
 // Due reads what is due: see Handling.
-func (db *DB) Due(ctx context.Context, project tenancy.ProjectID, after int64, limit int) ([]Due, error) {
-	h, err := db.handling(project)
+func (db *DB) Due(ctx context.Context, w Waiting, after int64, limit int) ([]Due, error) {
+	h, err := db.handling(w.Project)
 	if err != nil {
 		return nil, err
 	}
-	due, err := h.Due(ctx, project, after, limit)
+	due, err := h.Due(ctx, w, after, limit)
 	return due, describe(ctx, err)
 }
 

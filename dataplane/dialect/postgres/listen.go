@@ -35,7 +35,7 @@ const Quiet = "SELECT set_config('icehouse.quiet', 'on', true)"
 //
 // The functions of handler are told of events. What each is to be told is due as soon as
 // the event has its position, and stays there until it is settled, or given up. handling
-// is who tells the functions of a project now.
+// is who tells a function now.
 func Events() []string {
 	const columns = "model text NOT NULL, epoch text NOT NULL, kind smallint NOT NULL, node text NOT NULL, given text, before text, edges text, "
 	create := func(table, parts string) string {
@@ -59,10 +59,10 @@ func Events() []string {
 		create("due", "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, place text NOT NULL, function text NOT NULL, position bigint NOT NULL, "+columns+"noted timestamptz NOT NULL, "+
 			"attempts integer NOT NULL DEFAULT 0, failed text NOT NULL DEFAULT '', after timestamptz NOT NULL DEFAULT '-infinity', dead timestamptz") +
 			" WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)",
-		"CREATE INDEX IF NOT EXISTS due_waiting ON " + EventsSchema + ".due (place, id) WHERE dead IS NULL",
+		"CREATE INDEX IF NOT EXISTS due_waiting ON " + EventsSchema + ".due (place, function, id) WHERE dead IS NULL",
 		"CREATE INDEX IF NOT EXISTS due_later ON " + EventsSchema + ".due (place, function, node, id) WHERE dead IS NULL AND after > '-infinity'",
 		"CREATE INDEX IF NOT EXISTS due_dead ON " + EventsSchema + ".due (place, id) WHERE dead IS NOT NULL",
-		create("handling", "place text PRIMARY KEY, holder text NOT NULL, until timestamptz NOT NULL"),
+		create("handling", "place text, function text, holder text NOT NULL, until timestamptz NOT NULL, PRIMARY KEY (place, function)"),
 		"INSERT INTO " + EventsSchema + ".relay VALUES (true, '', '-infinity', 0, 0, '-infinity', '-infinity', '1 hour') ON CONFLICT DO NOTHING",
 	}
 }

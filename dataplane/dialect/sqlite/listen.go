@@ -35,7 +35,7 @@ func Events() []string {
 		`CREATE TABLE IF NOT EXISTS "_event.due" (id INTEGER PRIMARY KEY AUTOINCREMENT, function TEXT NOT NULL, model TEXT NOT NULL, epoch TEXT NOT NULL, position INTEGER NOT NULL, ` +
 			`kind INTEGER NOT NULL, node TEXT NOT NULL, given TEXT, before TEXT, edges TEXT, noted INTEGER NOT NULL, ` +
 			`attempts INTEGER NOT NULL DEFAULT 0, failed TEXT NOT NULL DEFAULT '', after INTEGER NOT NULL DEFAULT 0, dead INTEGER) STRICT`,
-		`CREATE INDEX IF NOT EXISTS "_event.due.waiting" ON "_event.due" (id) WHERE dead IS NULL`,
+		`CREATE INDEX IF NOT EXISTS "_event.due.waiting" ON "_event.due" (function, id) WHERE dead IS NULL`,
 		`CREATE INDEX IF NOT EXISTS "_event.due.later" ON "_event.due" (function, node, id) WHERE dead IS NULL AND after > 0`,
 		`CREATE INDEX IF NOT EXISTS "_event.due.dead" ON "_event.due" (id) WHERE dead IS NOT NULL`,
 		`CREATE TRIGGER IF NOT EXISTS "_due.told" AFTER INSERT ON "_event.log" FOR EACH ROW BEGIN ` +

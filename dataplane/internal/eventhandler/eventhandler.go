@@ -7,8 +7,8 @@
 // the function's query, those of one node in the order of their commits; dead letters.
 // Callers: dataplane wires it, in processes that run functions for events.
 //
-// A project has turns: one process takes it for a moment, and gives it back, so that who
-// has much to do keeps nobody waiting. What a process took and did not settle is told
+// A function has turns: one process takes it for a moment, and gives it back, so that one
+// with much to do, or a slow one, keeps no other waiting. What a process took and did not settle is told
 // again by the next one. Whoever is told has the id of the event to know it by.
 package eventhandler
 
@@ -53,7 +53,7 @@ type Config struct {
 
 // How a process works.
 const (
-	projects = 32               // that have a turn at a time, of one placement
+	turns    = 64               // at a time, of one placement
 	slice    = time.Second      // of a turn; what runs then ends
 	lease    = 9 * time.Second  // of a turn, which renews it
 	longest  = 20 * time.Second // of a turn; what still runs then is ended
@@ -146,7 +146,7 @@ func (h *Handlers) place(ctx context.Context, name tenancy.Placement) *place {
 		h.Log.Warn("functions can't be told of a placement's events; trying again", "placement", name, "error", err)
 		return nil
 	}
-	p := &place{Handlers: h, name: name, db: db, wake: make(chan struct{}, 1), room: make(chan struct{}, projects)}
+	p := &place{Handlers: h, name: name, db: db, wake: make(chan struct{}, 1), room: make(chan struct{}, turns)}
 	h.places[name] = p
 	h.busy.Go(func() { p.run(ctx) })
 	return p
@@ -160,7 +160,7 @@ func (p *place) look() {
 	}
 }
 
-// run gives turns to projects that have something due, until ctx ends.
+// run gives turns to functions that have something to be told, until ctx ends.
 func (p *place) run(ctx context.Context) {
 	defer p.busy.Wait()
 	told := time.Now()
@@ -199,10 +199,10 @@ func (p *place) take(ctx context.Context) (taken int, err error) {
 		return 0, nil
 	}
 	claimed, err := p.db.Claim(ctx, p.holder, lease, free)
-	for _, project := range claimed {
+	for _, w := range claimed {
 		p.room <- struct{}{}
 		p.busy.Go(func() {
-			came := p.turn(ctx, project)
+			came := p.turn(ctx, w)
 			full := len(p.room) == cap(p.room)
 			<-p.room
 			if came || full { // there may be more, or there is room again

@@ -27,7 +27,7 @@ import (
 // How a turn works.
 const (
 	page       = 50                     // of what is due, read at once
-	atATime    = 4                      // functions of one project
+	atATime    = 4                      // calls of one function
 	settleTime = 5 * time.Second        // to note what came of calls
 	settleWith = 200 * time.Millisecond // what came of a call is noted no later than that
 	endTime    = 5 * time.Second        // for what runs when the process ends
@@ -38,18 +38,18 @@ const (
 	maxWhy     = 1000                   // bytes of a reason that are kept
 )
 
-// turn is what a project has done for it now.
+// turn is what is done for a function now.
 type turn struct {
 	*place
-	project tenancy.ProjectID
-	entry   directory.Entry
-	schema  *compiledschema.Schema
-	ctx     context.Context // of calls
-	until   time.Time       // no call begins after
-	ending  <-chan struct{}
+	database.Waiting
+	entry  directory.Entry
+	schema *compiledschema.Schema
+	ctx    context.Context // of calls
+	until  time.Time       // no call begins after
+	ending <-chan struct{}
 
 	mu       sync.Mutex
-	queries  map[string]*eventquery.Query // by function
+	query    *eventquery.Query // that the function has
 	outcomes []database.Outcome
 	first    time.Time // when the first of outcomes came
 	calls    int
@@ -59,39 +59,38 @@ type turn struct {
 	failed   error // outcomes can't be noted
 }
 
-// turn tells a project's functions of what is due, for a while. It is true when something
-// came of it.
-func (p *place) turn(ctx context.Context, project tenancy.ProjectID) bool {
+// turn tells a function of what is due, for a while. It is true when something came of it.
+func (p *place) turn(ctx context.Context, w database.Waiting) bool {
 	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	var keeping sync.WaitGroup
-	keeping.Go(func() { p.keep(calls, project, cancel) })
+	keeping.Go(func() { p.keep(calls, w, cancel) })
 	defer keeping.Wait()
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, cancel) })()
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 		defer cancel()
-		if err := p.db.GiveBack(ctx, p.holder, project); err != nil {
-			p.Log.Warn("a project waits for its turn until the lease ends", "project", project, "error", err)
+		if err := p.db.GiveBack(ctx, p.holder, w); err != nil {
+			p.Log.Warn("a function waits for its turn until the lease ends", "project", w.Project, "function", w.Function, "error", err)
 		}
 	}()
-	t := &turn{place: p, project: project, ctx: calls, until: time.Now().Add(slice), ending: ctx.Done(), queries: map[string]*eventquery.Query{}}
+	t := &turn{place: p, Waiting: w, ctx: calls, until: time.Now().Add(slice), ending: ctx.Done()}
 	if err := t.run(); err != nil && ctx.Err() == nil {
-		p.Log.Warn("functions can't be told of events; trying again", "project", project, "error", err)
+		p.Log.Warn("a function can't be told of events; trying again", "project", w.Project, "function", w.Function, "error", err)
 	}
 	if t.dead > 0 {
 		p.dead.Add(ctx, int64(t.dead))
-		p.Log.Warn("functions failed at events for the last time", "project", project, "events", t.dead)
+		p.Log.Warn("a function failed at events for the last time", "project", w.Project, "function", w.Function, "events", t.dead)
 	}
 	if t.calls > 0 {
-		p.Used(project, meter.Use{Functions: t.calls})
+		p.Used(w.Project, meter.Use{Functions: t.calls})
 	}
 	return t.came
 }
 
 // keep renews the lease of a turn until its context ends, and ends the turn when somebody
-// else may have the project.
-func (p *place) keep(ctx context.Context, project tenancy.ProjectID, end func()) {
+// else may have the function.
+func (p *place) keep(ctx context.Context, w database.Waiting, end func()) {
 	ticker := time.NewTicker(lease / 3)
 	defer ticker.Stop()
 	for until := time.Now().Add(lease); ; {
@@ -101,7 +100,7 @@ func (p *place) keep(ctx context.Context, project tenancy.ProjectID, end func())
 		case <-ticker.C:
 		}
 		began := time.Now()
-		kept, err := p.db.Keep(ctx, p.holder, project, lease)
+		kept, err := p.db.Keep(ctx, p.holder, w, lease)
 		switch {
 		case err == nil && kept:
 			until = began.Add(lease)
@@ -114,7 +113,7 @@ func (p *place) keep(ctx context.Context, project tenancy.ProjectID, end func())
 
 func (t *turn) run() error {
 	for after := int64(0); !t.over(); {
-		due, err := t.db.Due(t.ctx, t.project, after, page)
+		due, err := t.db.Due(t.ctx, t.Waiting, after, page)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -148,7 +147,7 @@ func (t *turn) look() (err error) {
 	if t.schema != nil {
 		return nil
 	}
-	if t.entry, err = t.Directory.Lookup(t.ctx, string(t.project)); err != nil {
+	if t.entry, err = t.Directory.Lookup(t.ctx, string(t.Project)); err != nil {
 		return err
 	}
 	t.schema, err = t.Schemas.Get(t.ctx, t.entry.Project, t.entry.Release)
@@ -168,25 +167,21 @@ func (t *turn) postpone(due []database.Due, why error) error {
 	return errors.Join(why, t.failed)
 }
 
-// line is what is due to one function of one node.
-type line struct{ function, node string }
-
-// tell deals with a page: several lines at a time, each in its order.
+// tell deals with a page: several nodes at a time, each in its order.
 func (t *turn) tell(due []database.Due) {
-	var order []line
-	lines := map[line][]database.Due{}
+	var order []string
+	lines := map[string][]database.Due{}
 	for _, d := range due {
-		key := line{d.Function, d.Node}
-		if lines[key] == nil {
-			order = append(order, key)
+		if lines[d.Node] == nil {
+			order = append(order, d.Node)
 		}
-		lines[key] = append(lines[key], d)
+		lines[d.Node] = append(lines[d.Node], d)
 	}
 	var g errgroup.Group
 	g.SetLimit(atATime)
-	for _, key := range order {
+	for _, node := range order {
 		g.Go(func() error {
-			for _, d := range lines[key] {
+			for _, d := range lines[node] {
 				if t.over() {
 					return nil
 				}
@@ -211,12 +206,12 @@ func (t *turn) one(d database.Due) (database.Outcome, bool) {
 	f := t.schema.Handler(d.Function)
 	switch {
 	case f == nil && age < patience: // the tables may be ahead of the release
-		t.Directory.Invalidate(t.project)
+		t.Directory.Invalidate(t.Project)
 		return later, true
 	case f == nil || !f.Hears(d.Model): // it hangs elsewhere now
 		return done, true
 	}
-	q, err := t.query(f)
+	q, err := t.asks(f)
 	if err != nil {
 		return t.broken(d, later, age, err)
 	}
@@ -225,13 +220,13 @@ func (t *turn) one(d database.Due) (database.Outcome, bool) {
 	case err != nil || broken != nil:
 		var outOfDate *executor.OutOfDate
 		if errors.As(broken, &outOfDate) {
-			t.Directory.Invalidate(t.project)
+			t.Directory.Invalidate(t.Project)
 		}
 		return t.broken(d, later, age, errors.Join(err, broken))
 	case len(result.Errors) > 0:
 		f := result.Errors[0].Fault
 		if !f.Public() {
-			t.Log.Error("a function's query failed", "error", f.Cause, "path", result.Errors[0].Path, "project", t.project, "function", d.Function)
+			t.Log.Error("a function's query failed", "error", f.Cause, "path", result.Errors[0].Path, "project", t.Project, "function", d.Function)
 			return t.failure(d, 0, "The query of the function could not be answered."), true
 		}
 		return t.failure(d, 0, "The query of the function could not be answered: "+f.Message), true
@@ -250,7 +245,7 @@ func (t *turn) one(d database.Due) (database.Outcome, bool) {
 	case t.ctx.Err() != nil:
 		return done, false
 	case notNow:
-		t.Directory.Invalidate(t.project) // another version may serve
+		t.Directory.Invalidate(t.Project) // another version may serve
 		t.rest()
 		return t.broken(d, database.Outcome{ID: d.ID, Postponed: true, After: step}, age, err)
 	default:
@@ -267,12 +262,12 @@ func (t *turn) broken(d database.Due, later database.Outcome, age time.Duration,
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if !t.warned {
-			t.Log.Warn("a function can't be told of events; trying again", "project", t.project, "function", d.Function, "error", err)
+			t.Log.Warn("a function can't be told of events; trying again", "project", t.Project, "function", d.Function, "error", err)
 		}
 		t.warned = true
 		return later, true
 	}
-	t.Log.Error("a function could not be told of an event for a day; it is given up", "project", t.project, "function", d.Function, "error", err)
+	t.Log.Error("a function could not be told of an event for a day; it is given up", "project", t.Project, "function", d.Function, "error", err)
 	return t.failure(d, 0, "The function could not be called for a day."), true
 }
 
@@ -292,12 +287,12 @@ func (t *turn) failure(d database.Due, retries int, why string) database.Outcome
 	return database.Outcome{ID: d.ID, Attempts: attempts, Failed: why, Dead: attempts > retries, After: time.Duration(attempts) * step}
 }
 
-// query finds or makes the query of a function.
-func (t *turn) query(f *compiledschema.Function) (*eventquery.Query, error) {
+// asks finds or makes the query of the function.
+func (t *turn) asks(f *compiledschema.Function) (*eventquery.Query, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if q := t.queries[f.ID]; q != nil {
-		return q, nil
+	if t.query != nil {
+		return t.query, nil
 	}
 	prepared, err := t.Documents.Prepare(t.schema, operation.Request{Query: f.Query})
 	if err != nil {
@@ -315,12 +310,11 @@ func (t *turn) query(f *compiledschema.Function) (*eventquery.Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := eventquery.New(eventquery.Place{
+	t.query = eventquery.New(eventquery.Place{
 		DB: db, Scope: scope, Release: t.entry.Release, Schema: t.schema, Type: of,
 		Documents: t.Documents, Mark: t.Mark, Timeout: t.Timeout, Clock: t.Clock,
 	}, prepared, authn.Requester{Admin: true})
-	t.queries[f.ID] = q
-	return q, nil
+	return t.query, nil
 }
 
 // note keeps what came of an event, and has it settled soon.
@@ -350,7 +344,7 @@ func (t *turn) settle() {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), settleTime)
 	defer cancel()
-	if err := t.db.Settle(ctx, t.project, t.outcomes); err != nil {
+	if err := t.db.Settle(ctx, t.Project, t.outcomes); err != nil {
 		t.failed, t.until = err, time.Time{}
 	}
 	t.outcomes = nil

@@ -1,6 +1,7 @@
 package databasetest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,22 +30,26 @@ func (h *house) advance(t *testing.T, release int64, handlers ...database.Handle
 // due reads all that is due, and what happened to which node with it.
 func (h *house) due(t *testing.T, scope isolation.Scope) (all []database.Due, said []string) {
 	t.Helper()
-	for after := int64(0); ; {
-		page, err := h.db.Due(t.Context(), scope.Project(), after, 7)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range page {
-			if d.ID <= after || d.Project != scope.Project() {
-				t.Errorf("due behind %d of %s: %+v", after, scope.Project(), d)
+	for _, function := range []string{"f", "g"} {
+		for after, more := int64(0), true; more; {
+			page, err := h.db.Due(t.Context(), database.Waiting{Project: scope.Project(), Function: function}, after, 7)
+			if err != nil {
+				t.Fatal(err)
 			}
-			after = d.ID
-			said = append(said, fmt.Sprintf("%s %s %s %d", d.Function, d.Model, d.Node, d.Kind))
-		}
-		if all = append(all, page...); len(page) == 0 {
-			return all, said
+			for _, d := range page {
+				if d.ID <= after || d.Project != scope.Project() || d.Function != function {
+					t.Errorf("due behind %d to %s of %s: %+v", after, function, scope.Project(), d)
+				}
+				after = d.ID
+			}
+			all, more = append(all, page...), len(page) > 0
 		}
 	}
+	slices.SortFunc(all, func(a, b database.Due) int { return cmp.Compare(a.ID, b.ID) })
+	for _, d := range all {
+		said = append(said, fmt.Sprintf("%s %s %s %d", d.Function, d.Model, d.Node, d.Kind))
+	}
+	return all, said
 }
 
 func (h *house) isDue(t *testing.T, want ...string) []database.Due {
@@ -56,23 +61,32 @@ func (h *house) isDue(t *testing.T, want ...string) []database.Due {
 	return all
 }
 
-// claims takes what is to be had of both projects.
-func (h *house) claims(t *testing.T, holder string, lease time.Duration, want ...isolation.Scope) {
+// claims takes what is to be had of the functions of A.
+func (h *house) claims(t *testing.T, holder string, lease time.Duration, want ...string) {
 	t.Helper()
 	got, err := h.db.Claim(t.Context(), holder, lease, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, scope := range []isolation.Scope{h.a, h.b} {
-		if has := slices.Contains(got, scope.Project()); has != slices.Contains(want, scope) {
-			t.Fatalf("%s has project %s: %v", holder, scope.Project(), has)
+	var functions []string
+	for _, w := range got {
+		if w.Project == h.a.Project() {
+			functions = append(functions, w.Function)
+		} else if w.Project == h.b.Project() {
+			t.Errorf("something is due to %s of the other project", w.Function)
+		} else { // another test's
+			_ = h.db.GiveBack(t.Context(), holder, w)
 		}
 	}
-	for _, other := range got {
-		if other != h.a.Project() && other != h.b.Project() { // another test's
-			_ = h.db.GiveBack(t.Context(), holder, other)
-		}
+	slices.Sort(functions)
+	if !slices.Equal(functions, want) {
+		t.Fatalf("%s has %q, not %q", holder, functions, want)
 	}
+}
+
+// of is a function of A.
+func (h *house) of(function string) database.Waiting {
+	return database.Waiting{Project: h.a.Project(), Function: function}
 }
 
 func told(t *testing.T, h *house) {
@@ -96,31 +110,32 @@ func told(t *testing.T, h *house) {
 		t.Errorf("due to the other project: %q", said)
 	}
 
-	h.claims(t, "one", time.Minute, h.a)
+	h.claims(t, "one", time.Minute, "f", "g")
 	h.claims(t, "two", time.Minute)
 	keeps := func(holder string, want bool) {
 		t.Helper()
-		if kept, err := h.db.Keep(ctx, holder, h.a.Project(), time.Minute); err != nil || kept != want {
+		if kept, err := h.db.Keep(ctx, holder, h.of("f"), time.Minute); err != nil || kept != want {
 			t.Errorf("%s keeps it: %v, %v", holder, kept, err)
 		}
 	}
+	gives := func(holder, function string) {
+		t.Helper()
+		if err := h.db.GiveBack(ctx, holder, h.of(function)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 	keeps("one", true)
 	keeps("two", false)
-	if err := h.db.GiveBack(ctx, "two", h.a.Project()); err != nil { // it is not his
-		t.Fatal(err)
-	}
+	gives("two", "f") // it is not his
 	h.claims(t, "two", time.Minute)
-	if err := h.db.GiveBack(ctx, "one", h.a.Project()); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(5 * time.Millisecond)
-	h.claims(t, "two", 50*time.Millisecond, h.a)
+	gives("one", "f")
+	h.claims(t, "two", 50*time.Millisecond, "f")
 	time.Sleep(100 * time.Millisecond) // it has gone without a word
 	keeps("two", false)
-	h.claims(t, "one", time.Minute, h.a)
-	if err := h.db.GiveBack(ctx, "one", h.a.Project()); err != nil {
-		t.Fatal(err)
-	}
+	h.claims(t, "one", time.Minute, "f")
+	gives("one", "f")
+	gives("one", "g")
 
 	// Who listens besides, and no longer, changes nothing.
 	if _, err := h.db.Listen(ctx, h.a, 1, group, time.Now().Add(heard)); err != nil {
@@ -232,15 +247,17 @@ func settles(t *testing.T, h *house) {
 			t.Errorf("it was not new: %+v", d)
 		}
 	}
-	h.claims(t, "one", time.Minute, h.a)
+	h.claims(t, "one", time.Minute, "f", "g")
 	var outcomes []database.Outcome
 	all, _ = h.due(t, h.a)
 	for _, d := range all {
 		outcomes = append(outcomes, database.Outcome{ID: d.ID})
 	}
 	settle(outcomes...)
-	if err := h.db.GiveBack(ctx, "one", project); err != nil {
-		t.Fatal(err)
+	for _, function := range []string{"f", "g"} {
+		if err := h.db.GiveBack(ctx, "one", h.of(function)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	time.Sleep(5 * time.Millisecond)
 	h.claims(t, "one", time.Minute)

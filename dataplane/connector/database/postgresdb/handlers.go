@@ -137,34 +137,35 @@ func (d *driver) Handle(ctx context.Context, scope isolation.Scope, handlers []d
 	})
 }
 
-// Claim implements database.Handling. A place is found by leaping from one to the next.
-func (d *driver) Claim(ctx context.Context, holder string, lease time.Duration, limit int) (projects []tenancy.ProjectID, err error) {
+// Claim implements database.Handling. A function is found by leaping from one to the next.
+func (d *driver) Claim(ctx context.Context, holder string, lease time.Duration, limit int) (waiting []database.Waiting, err error) {
 	err = d.eventful(ctx, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `WITH RECURSIVE waiting AS (
-				(SELECT place FROM icehouse_events.due WHERE dead IS NULL ORDER BY place LIMIT 1)
+				(SELECT place, function FROM icehouse_events.due WHERE dead IS NULL ORDER BY place, function LIMIT 1)
 				UNION ALL
-				SELECT (SELECT d.place FROM icehouse_events.due AS d WHERE d.dead IS NULL AND d.place > w.place ORDER BY d.place LIMIT 1) FROM waiting AS w WHERE w.place IS NOT NULL)
-			INSERT INTO icehouse_events.handling AS h (place, holder, until)
-			SELECT w.place, $1, clock_timestamp() + $2::bigint * interval '1 microsecond' FROM waiting AS w LEFT JOIN icehouse_events.handling AS o USING (place)
-			WHERE w.place IS NOT NULL AND (o.until IS NULL OR o.until < clock_timestamp())
-				AND EXISTS (SELECT FROM icehouse_events.due AS d WHERE d.place = w.place AND d.dead IS NULL AND d.after < clock_timestamp())
+				SELECT n.place, n.function FROM waiting AS w CROSS JOIN LATERAL (SELECT d.place, d.function FROM icehouse_events.due AS d
+					WHERE d.dead IS NULL AND (d.place, d.function) > (w.place, w.function) ORDER BY d.place, d.function LIMIT 1) AS n)
+			INSERT INTO icehouse_events.handling AS h (place, function, holder, until)
+			SELECT w.place, w.function, $1, clock_timestamp() + $2::bigint * interval '1 microsecond' FROM waiting AS w LEFT JOIN icehouse_events.handling AS o USING (place, function)
+			WHERE (o.until IS NULL OR o.until < clock_timestamp())
+				AND EXISTS (SELECT FROM icehouse_events.due AS d WHERE d.place = w.place AND d.function = w.function AND d.dead IS NULL AND d.after < clock_timestamp())
 			ORDER BY o.until NULLS FIRST LIMIT $3
-			ON CONFLICT (place) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE h.until < clock_timestamp()
-			RETURNING h.place`, pgx.QueryExecModeExec, holder, lease.Microseconds(), limit)
+			ON CONFLICT (place, function) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE h.until < clock_timestamp()
+			RETURNING h.place, h.function`, pgx.QueryExecModeExec, holder, lease.Microseconds(), limit)
 		if err != nil {
 			return err
 		}
-		projects, err = pgx.CollectRows(rows, pgx.RowTo[tenancy.ProjectID])
+		waiting, err = pgx.CollectRows(rows, pgx.RowToStructByPos[database.Waiting])
 		return err
 	})
-	return projects, err
+	return waiting, err
 }
 
 // Keep implements database.Handling.
-func (d *driver) Keep(ctx context.Context, holder string, project tenancy.ProjectID, lease time.Duration) (kept bool, err error) {
+func (d *driver) Keep(ctx context.Context, holder string, w database.Waiting, lease time.Duration) (kept bool, err error) {
 	err = d.eventful(ctx, func(conn *pgx.Conn) error {
-		done, err := conn.Exec(ctx, `UPDATE icehouse_events.handling SET until = clock_timestamp() + $3::bigint * interval '1 microsecond' WHERE place = $1 AND holder = $2 AND until > clock_timestamp()`,
-			pgx.QueryExecModeExec, string(project), holder, lease.Microseconds())
+		done, err := conn.Exec(ctx, `UPDATE icehouse_events.handling SET until = clock_timestamp() + $4::bigint * interval '1 microsecond'
+			WHERE place = $1 AND function = $2 AND holder = $3 AND until > clock_timestamp()`, pgx.QueryExecModeExec, string(w.Project), w.Function, holder, lease.Microseconds())
 		kept = done.RowsAffected() == 1
 		return err
 	})
@@ -172,19 +173,20 @@ func (d *driver) Keep(ctx context.Context, holder string, project tenancy.Projec
 }
 
 // GiveBack implements database.Handling. When it was says whose turn is next.
-func (d *driver) GiveBack(ctx context.Context, holder string, project tenancy.ProjectID) error {
+func (d *driver) GiveBack(ctx context.Context, holder string, w database.Waiting) error {
 	return d.eventful(ctx, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "UPDATE icehouse_events.handling SET until = clock_timestamp() WHERE place = $1 AND holder = $2", pgx.QueryExecModeExec, string(project), holder)
+		_, err := conn.Exec(ctx, "UPDATE icehouse_events.handling SET until = clock_timestamp() WHERE place = $1 AND function = $2 AND holder = $3",
+			pgx.QueryExecModeExec, string(w.Project), w.Function, holder)
 		return err
 	})
 }
 
 // Due implements database.Handling.
-func (d *driver) Due(ctx context.Context, project tenancy.ProjectID, after int64, limit int) ([]database.Due, error) {
-	return d.due(ctx, `dead IS NULL AND place = $1 AND id > $2 AND after < clock_timestamp() AND NOT EXISTS (
+func (d *driver) Due(ctx context.Context, w database.Waiting, after int64, limit int) ([]database.Due, error) {
+	return d.due(ctx, `dead IS NULL AND place = $1 AND function = $2 AND id > $3 AND after < clock_timestamp() AND NOT EXISTS (
 			SELECT FROM icehouse_events.due AS e WHERE e.dead IS NULL AND e.after > '-infinity' AND e.after >= clock_timestamp()
 				AND e.place = d.place AND e.function = d.function AND e.node = d.node AND e.id < d.id)
-		ORDER BY id LIMIT $3`, string(project), after, limit)
+		ORDER BY id LIMIT $4`, string(w.Project), w.Function, after, limit)
 }
 
 // Dead implements database.Handling.
@@ -304,7 +306,7 @@ var forgotten = []string{
 	`DELETE FROM icehouse_events.handler AS h WHERE to_regnamespace(quote_ident(h.place)) IS NULL
 		AND NOT EXISTS (SELECT FROM icehouse_events.outbox AS o WHERE o.place = h.place)`,
 	`DELETE FROM icehouse_events.handling AS h WHERE until < clock_timestamp() - interval '1 hour'
-		AND NOT EXISTS (SELECT FROM icehouse_events.due AS d WHERE d.place = h.place AND d.dead IS NULL)`,
+		AND NOT EXISTS (SELECT FROM icehouse_events.due AS d WHERE d.place = h.place AND d.function = h.function AND d.dead IS NULL)`,
 }
 
 // infinite is a time, of which -infinity is none.

@@ -307,7 +307,7 @@ func TestMovesWhatIsDue(t *testing.T) {
 	project := n.scope.Project()
 	due := func(db *database.DB, want string) []database.Due {
 		t.Helper()
-		all, err := db.Due(t.Context(), project, 0, 100)
+		all, err := db.Due(t.Context(), database.Waiting{Project: project, Function: "f"}, 0, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

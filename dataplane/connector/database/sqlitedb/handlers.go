@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -19,21 +21,21 @@ import (
 
 var _ database.Handling = (*driver)(nil)
 
-// due is which files may have something that functions are to be told, and who has them.
-// One process has the files, so that leases are kept in it.
+// due is which files may have something that functions are to be told, and who has which
+// function. One process has the files, so that leases are kept in it.
 type due struct {
 	mu     sync.Mutex
 	files  map[string]bool // namespaces
-	leases map[string]lease
+	leases map[database.Waiting]lease
 }
 
-// lease is who has a project, or had it last.
+// lease is who has a function, or had it last.
 type lease struct {
 	holder string
 	until  time.Time
 }
 
-func newDue() due { return due{files: map[string]bool{}, leases: map[string]lease{}} }
+func newDue() due { return due{files: map[string]bool{}, leases: map[database.Waiting]lease{}} }
 
 func (w *due) mayBe(namespace string) {
 	w.mu.Lock()
@@ -41,43 +43,34 @@ func (w *due) mayBe(namespace string) {
 	w.files[namespace] = true
 }
 
-// free are the files that nobody has, those first whose turn was the longest ago.
-func (w *due) free(now time.Time) (out []string) {
+// all lists the files, and forgets them: whoever writes from now on names his again.
+func (w *due) all() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for namespace := range w.files {
-		if w.leases[namespace].until.Before(now) {
-			out = append(out, namespace)
-		}
-	}
-	slices.SortFunc(out, func(a, b string) int { return w.leases[a].until.Compare(w.leases[b].until) })
+	out := slices.Collect(maps.Keys(w.files))
+	clear(w.files)
 	return out
 }
 
-// take notes that a file is looked at: whoever writes from now on names it again. It is
-// false when somebody else has it.
-func (w *due) take(namespace, holder string, now, until time.Time) bool {
+// take gives leases of functions that nobody has, those first whose turn was the longest
+// ago.
+func (w *due) take(ready []database.Waiting, holder string, now, until time.Time, limit int) (out []database.Waiting) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.leases[namespace].until.Before(now) {
-		return false
+	ready = slices.DeleteFunc(ready, func(f database.Waiting) bool { return !w.leases[f].until.Before(now) })
+	slices.SortStableFunc(ready, func(a, b database.Waiting) int { return w.leases[a].until.Compare(w.leases[b].until) })
+	for _, f := range ready[:min(limit, len(ready))] {
+		w.leases[f] = lease{holder, until}
+		out = append(out, f)
 	}
-	delete(w.files, namespace)
-	w.leases[namespace] = lease{holder, until}
-	return true
+	return out
 }
 
-// giveBack ends a lease. Without anything due there is nothing to remember.
-func (w *due) giveBack(namespace, holder string, nothing bool) {
+// forget leaves out leases that ended long ago.
+func (w *due) forget(before time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case w.leases[namespace].holder != holder:
-	case nothing:
-		delete(w.leases, namespace)
-	default:
-		w.leases[namespace] = lease{holder, time.Now()}
-	}
+	maps.DeleteFunc(w.leases, func(_ database.Waiting, l lease) bool { return l.until.Before(before) })
 }
 
 const forever = math.MaxInt64
@@ -209,69 +202,68 @@ func (d *driver) alter(ctx context.Context, project tenancy.ProjectID, do func(*
 }
 
 // Claim implements database.Handling.
-func (d *driver) Claim(ctx context.Context, holder string, lease time.Duration, limit int) (projects []tenancy.ProjectID, err error) {
+func (d *driver) Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]database.Waiting, error) {
 	d.relay.turn.Lock()
-	err = d.find()
+	err := d.find()
 	d.relay.turn.Unlock()
 	if err != nil {
 		return nil, describe(err, 0)
 	}
 	w, now := &d.relay.due, time.Now()
-	for _, namespace := range w.free(now) {
-		if len(projects) == limit {
-			break
+	var ready []database.Waiting
+	for _, namespace := range w.all() {
+		var functions []struct {
+			Function string
+			Ready    int
 		}
-		if !w.take(namespace, holder, now, now.Add(lease)) {
-			continue
-		}
-		project, waiting, ready := tenancy.ProjectID(namespace), int64(0), int64(0)
-		err := d.look(ctx, project, func(c *conn) (err error) {
-			if waiting, err = c.ask(ctx, `SELECT EXISTS (SELECT 1 FROM "_event.due" WHERE dead IS NULL)`); err != nil {
-				return err
-			}
-			ready, err = c.ask(ctx, `SELECT EXISTS (SELECT 1 FROM "_event.due" WHERE dead IS NULL AND after <= ?1)`, now.UnixMilli())
-			return err
+		failed := d.look(ctx, tenancy.ProjectID(namespace), func(c *conn) error {
+			return c.askJSON(ctx, &functions, `SELECT json_group_array(json_object('function', function, 'ready', EXISTS (
+					SELECT 1 FROM "_event.due" AS d WHERE d.function = f.function AND d.dead IS NULL AND d.after <= ?1)))
+				FROM (SELECT DISTINCT function FROM "_event.due" WHERE dead IS NULL) AS f`, now.UnixMilli())
 		})
-		if err != nil || waiting > 0 {
+		if failed != nil || len(functions) > 0 {
 			w.mayBe(namespace)
 		}
-		if err != nil || ready == 0 {
-			w.giveBack(namespace, holder, err == nil && waiting == 0)
-		} else {
-			projects = append(projects, project)
-		}
-		if err != nil {
-			return projects, err
+		err = errors.Join(err, failed)
+		for _, f := range functions {
+			if f.Ready > 0 {
+				ready = append(ready, database.Waiting{Project: tenancy.ProjectID(namespace), Function: f.Function})
+			}
 		}
 	}
-	return projects, nil
+	return w.take(ready, holder, now, now.Add(lease), limit), err
 }
 
 // Keep implements database.Handling.
-func (d *driver) Keep(_ context.Context, holder string, project tenancy.ProjectID, most time.Duration) (bool, error) {
+func (d *driver) Keep(_ context.Context, holder string, f database.Waiting, most time.Duration) (bool, error) {
 	w, now := &d.relay.due, time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	has := w.leases[string(project)]
+	has := w.leases[f]
 	if has.holder != holder || !now.Before(has.until) {
 		return false, nil
 	}
-	w.leases[string(project)] = lease{holder, now.Add(most)}
+	w.leases[f] = lease{holder, now.Add(most)}
 	return true, nil
 }
 
 // GiveBack implements database.Handling.
-func (d *driver) GiveBack(_ context.Context, holder string, project tenancy.ProjectID) error {
-	d.relay.due.giveBack(string(project), holder, false)
+func (d *driver) GiveBack(_ context.Context, holder string, f database.Waiting) error {
+	w := &d.relay.due
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.leases[f].holder == holder {
+		w.leases[f] = lease{holder, time.Now()}
+	}
 	return nil
 }
 
 // Due implements database.Handling.
-func (d *driver) Due(ctx context.Context, project tenancy.ProjectID, after int64, limit int) (out []database.Due, err error) {
-	err = d.look(ctx, project, func(c *conn) error {
-		out, err = c.due(ctx, project, `dead IS NULL AND id > ?1 AND after <= ?2 AND NOT EXISTS (
-				SELECT 1 FROM "_event.due" AS e WHERE e.dead IS NULL AND e.after > 0 AND e.after > ?2 AND e.function = d.function AND e.node = d.node AND e.id < d.id)
-			ORDER BY id LIMIT ?3`, after, time.Now().UnixMilli(), int64(limit))
+func (d *driver) Due(ctx context.Context, w database.Waiting, after int64, limit int) (out []database.Due, err error) {
+	err = d.look(ctx, w.Project, func(c *conn) error {
+		out, err = c.due(ctx, w.Project, `dead IS NULL AND function = ?1 AND id > ?2 AND after <= ?3 AND NOT EXISTS (
+				SELECT 1 FROM "_event.due" AS e WHERE e.dead IS NULL AND e.after > 0 AND e.after > ?3 AND e.function = d.function AND e.node = d.node AND e.id < d.id)
+			ORDER BY id LIMIT ?4`, w.Function, after, time.Now().UnixMilli(), int64(limit))
 		return err
 	})
 	return out, err

@@ -181,6 +181,7 @@ func (d *driver) Tidy(ctx context.Context, keep time.Duration) error {
 		return describe(err, 0)
 	}
 	now := time.Now()
+	d.relay.due.forget(now.Add(-time.Hour))
 	for _, e := range entries {
 		if _, err := os.Stat(d.files.mark(e.Name())); err != nil {
 			continue
