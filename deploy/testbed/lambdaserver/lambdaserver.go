@@ -129,7 +129,7 @@ type configuration struct {
 
 type environment struct{ Variables map[string]string }
 
-// Role is one that functions may have.
+// Role is one that functions may have; others begin with it and a hyphen.
 const Role = "arn:aws:iam::111122223333:role/functions"
 
 // Bucket is there.
@@ -197,6 +197,16 @@ func (s *Server) Names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.functions))
+}
+
+// Roles are those that functions have.
+func (s *Server) Roles() (out []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
+		out = append(out, s.functions[name].Role)
+	}
+	return out
 }
 
 // Objects are the keys in all buckets.
@@ -370,7 +380,7 @@ func check(in *createRequest) *failure {
 		return fail(http.StatusBadRequest, "ValidationException", "1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint", in.FunctionName)
 	case !handlerPattern.MatchString(in.Handler):
 		return fail(http.StatusBadRequest, "ValidationException", "1 validation error detected: Value '%s' at 'handler' failed to satisfy constraint", in.Handler)
-	case in.Role != Role:
+	case in.Role != Role && !strings.HasPrefix(in.Role, Role+"-"):
 		return invalid("The role defined for the function cannot be assumed by Lambda.")
 	case in.MemorySize < 128 || in.MemorySize > 10240 || in.Timeout < 1 || in.Timeout > 900 || len(in.Description) > 256 || len(in.Tags) > 50:
 		return fail(http.StatusBadRequest, "ValidationException", "1 validation error detected: a value is out of its bounds")

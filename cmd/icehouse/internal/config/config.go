@@ -62,7 +62,7 @@ type Config struct {
 	Timeout           time.Duration  `envvar:"ICEHOUSE_REQUEST_TIMEOUT" name:"request-timeout" default:"45s" help:"How long a request to a project may take; one that takes longer is answered with code 1000."`
 	EventRetention    time.Duration  `envvar:"ICEHOUSE_EVENT_RETENTION" name:"event-retention" default:"24h" help:"For how long subscriptions can be resumed: events are kept that long."`
 	Functions         string         `envvar:"ICEHOUSE_FUNCTIONS" default:"auto" help:"What runs the code of functions: node, processes of Node.js on this machine, which roles apart from each other do not share; lambda, AWS Lambda; none; auto: node for role all, none for others."`
-	LambdaRole        string         `envvar:"ICEHOUSE_LAMBDA_ROLE" help:"ARN of the role that functions have in AWS Lambda; it may write logs and nothing else. Who deploys (roles control and all) needs it."`
+	LambdaRole        string         `envvar:"ICEHOUSE_LAMBDA_ROLE" help:"ARN of the role that functions have in AWS Lambda; it may write logs and nothing else. {project} in it stands for a service's id. Who deploys (roles control and all) needs it."`
 	LambdaBucket      string         `envvar:"ICEHOUSE_LAMBDA_BUCKET" help:"Bucket of S3 through which code of more than 50 MB goes to AWS Lambda; without one it is refused."`
 	LambdaPrefix      string         `envvar:"ICEHOUSE_LAMBDA_PREFIX" default:"icehouse" help:"Begins the names of this installation's functions in AWS Lambda."`
 	FunctionsReach    string         `envvar:"ICEHOUSE_FUNCTIONS_REACH" name:"functions-reach" help:"Base URL under which functions reach the APIs; this process by default."`

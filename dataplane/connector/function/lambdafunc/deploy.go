@@ -103,7 +103,7 @@ func (d *driver) function(scope isolation.Scope, c function.Code, name string) (
 			Text: fmt.Sprintf("the environment of the function %s has %d bytes as AWS Lambda counts them, of at most %d", c.Name, len(size), environmentSize)}
 	}
 	return &lambda.CreateFunctionInput{
-		FunctionName: &name, Role: &d.Role, Runtime: runtime, Handler: aws.String(handler), PackageType: types.PackageTypeZip,
+		FunctionName: &name, Role: aws.String(strings.ReplaceAll(d.Role, "{project}", scope.Namespace())), Runtime: runtime, Handler: aws.String(handler), PackageType: types.PackageTypeZip,
 		MemorySize: aws.Int32(int32(d.Memory >> 20)), Timeout: aws.Int32(int32(function.DefaultTimeout / time.Second)),
 		Description: aws.String(fmt.Sprintf("%s of project %s, version %s", c.Name, scope.Namespace(), c.Version)),
 		Environment: &types.Environment{Variables: variables},

@@ -40,8 +40,8 @@ import (
 // Options say how functions run. Region, credentials and addresses come from where every
 // client of AWS looks for them.
 type Options struct {
-	// Role is the ARN of what functions may do in AWS: write their logs. Who only invokes
-	// needs none.
+	// Role is the ARN of what functions may do in AWS: write their logs. With {project} in
+	// it, whose id stands there, each project has its own. Who only invokes needs none.
 	Role string
 	// Bucket is where archives of more than 50 MB are put until Lambda has them; "": they
 	// are refused.

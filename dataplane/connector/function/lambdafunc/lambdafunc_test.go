@@ -5,10 +5,12 @@ package lambdafunc_test
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +36,7 @@ func TestSuite(t *testing.T) {
 
 func open(t testing.TB, o lambdafunc.Options) *function.Functions {
 	t.Helper()
-	o.Role = lambdaserver.Role
+	o.Role = cmp.Or(o.Role, lambdaserver.Role)
 	d, err := lambdafunc.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -182,6 +184,15 @@ func TestEnvironment(t *testing.T) {
 	isKind(t, h.Deploy(t.Context(), scope(t), large), function.TooLarge, "the environment of the function f has 4")
 	if n := h.Calls("CreateFunction"); n != 1 {
 		t.Errorf("%d functions were created", n)
+	}
+}
+
+// TestRoles: each project may have a role of its own.
+func TestRoles(t *testing.T) {
+	h := newHouse(t, lambdafunc.Options{Role: lambdaserver.Role + "-{project}"})
+	h.deploy(code(t, one, nil, 0))
+	if got, want := h.Roles(), []string{lambdaserver.Role + "-" + h.scope.Namespace()}; !slices.Equal(got, want) {
+		t.Errorf("the roles are %q, not %q", got, want)
 	}
 }
 
