@@ -2,7 +2,10 @@ package database
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 
 	"icehouse/tenancy"
@@ -19,6 +22,13 @@ type Handler struct {
 	Formerly []string `json:"formerly,omitempty"`
 	// DDL are the statements that make the engine note what happens to the type.
 	DDL []string `json:"ddl"`
+}
+
+// Made stands for the statements that make an engine note what happens to a type: while
+// they are the same, so are its triggers.
+func Made(ddl []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(ddl, "\n")))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Due is an event that a function is to be told of. It stays until it is settled.

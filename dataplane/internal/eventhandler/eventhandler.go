@@ -8,8 +8,9 @@
 // Callers: dataplane wires it, in processes that run functions for events.
 //
 // A function has turns: one process takes it for a moment, and gives it back, so that one
-// with much to do, or a slow one, keeps no other waiting. What a process took and did not settle is told
-// again by the next one. Whoever is told has the id of the event to know it by.
+// with much to do, or a slow one, keeps no other waiting. What a process took and did not
+// settle is told again by the next one. Whoever is told has the id of the event to know it
+// by.
 package eventhandler
 
 import (

@@ -2,8 +2,6 @@ package postgresdb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -45,12 +43,6 @@ func (d *driver) handled(ctx context.Context, scope isolation.Scope) (out handle
 // nothing is what is done in a database that only needs the schema of events.
 func nothing(*pgx.Conn) error { return nil }
 
-// made stands for the statements that triggers were made from.
-func made(ddl []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(ddl, "\n")))
-	return hex.EncodeToString(sum[:8])
-}
-
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // texts writes an array.
@@ -66,7 +58,7 @@ func texts(all []string) string {
 // tables, or that none is told of any more.
 func (h handled) unfit(handlers []database.Handler) (models []string) {
 	for _, model := range h.Models {
-		if !slices.ContainsFunc(handlers, func(o database.Handler) bool { return o.Model == model && h.Streams[model] == made(o.DDL) }) {
+		if !slices.ContainsFunc(handlers, func(o database.Handler) bool { return o.Model == model && h.Streams[model] == database.Made(o.DDL) }) {
 			models = append(models, model)
 		}
 	}
@@ -98,7 +90,7 @@ func handle(scope isolation.Scope, handlers []database.Handler, before handled) 
 		}
 		seen[h.Model] = true
 		models = append(models, h.Model)
-		if before.Streams[h.Model] == made(h.DDL) {
+		if before.Streams[h.Model] == database.Made(h.DDL) {
 			continue
 		}
 		epoch := tenancy.NewID()
@@ -109,7 +101,7 @@ func handle(scope isolation.Scope, handlers []database.Handler, before handled) 
 		rows = append(rows,
 			"INSERT INTO icehouse_events.position VALUES ("+literal(epoch)+", 0)",
 			"DELETE FROM icehouse_events.stream WHERE place = "+place+" AND model = "+literal(h.Model),
-			"INSERT INTO icehouse_events.stream (place, model, epoch, until, made) VALUES ("+place+", "+literal(h.Model)+", "+literal(epoch)+", 'infinity', "+literal(made(h.DDL))+")")
+			"INSERT INTO icehouse_events.stream (place, model, epoch, until, made) VALUES ("+place+", "+literal(h.Model)+", "+literal(epoch)+", 'infinity', "+literal(database.Made(h.DDL))+")")
 	}
 	of := "DELETE FROM icehouse_events.handler WHERE place = " + place
 	if len(pairs) > 0 {

@@ -107,7 +107,7 @@ func listen(ctx context.Context, tx pgx.Tx, scope isolation.Scope, release int64
 	if _, err := tx.Exec(ctx, "INSERT INTO icehouse_events.position VALUES ($1, 0)", mode, stream.Epoch); err != nil {
 		return none, err
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO icehouse_events.stream (place, model, epoch, until, made) VALUES ($1, $2, $3, $4, $5)", mode, scope.Namespace(), model, stream.Epoch, until, made(ddl))
+	_, err = tx.Exec(ctx, "INSERT INTO icehouse_events.stream (place, model, epoch, until, made) VALUES ($1, $2, $3, $4, $5)", mode, scope.Namespace(), model, stream.Epoch, until, database.Made(ddl))
 	return stream, err
 }
 

@@ -93,11 +93,6 @@ func (d *driver) Migrate(ctx context.Context, scope isolation.Scope, ddl []strin
 
 // Advance implements database.Driver. The schema's comment holds the release.
 func (d *driver) Advance(ctx context.Context, scope isolation.Scope, release int64, statements []dialect.Statement, handlers []database.Handler) error {
-	if len(handlers) > 0 {
-		if err := d.eventful(ctx, nothing); err != nil {
-			return err
-		}
-	}
 	return patiently(ctx, func() error {
 		for {
 			if again, err := d.advance(ctx, scope, release, statements, handlers); !again {

@@ -2,8 +2,6 @@ package sqlitedb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -75,12 +73,6 @@ func (w *due) forget(before time.Time) {
 
 const forever = math.MaxInt64
 
-// made stands for the statements that triggers were made from.
-func made(ddl []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(ddl, "\n")))
-	return hex.EncodeToString(sum[:8])
-}
-
 // Handle implements database.Handling.
 func (d *driver) Handle(ctx context.Context, scope isolation.Scope, handlers []database.Handler) error {
 	err := describe(d.change(ctx, scope, func(f *file, c *conn) error { return d.handle(ctx, scope, f, c, handlers) }), 0)
@@ -111,10 +103,10 @@ func (d *driver) handle(ctx context.Context, scope isolation.Scope, f *file, c *
 		if err := c.change(ctx, `INSERT INTO "_event.handler" (model, function) VALUES (?1, ?2)`, h.Model, h.Function); err != nil {
 			return err
 		}
-		if streams[h.Model] == made(h.DDL) {
+		if streams[h.Model] == database.Made(h.DDL) {
 			continue
 		}
-		streams[h.Model] = made(h.DDL)
+		streams[h.Model] = database.Made(h.DDL)
 		if err := dropTriggers(ctx, c, sqlite.TriggerPrefix(h.Model)); err != nil {
 			return err
 		}
@@ -126,7 +118,7 @@ func (d *driver) handle(ctx context.Context, scope isolation.Scope, f *file, c *
 		if err := c.change(ctx, `INSERT OR REPLACE INTO "_event.stream" VALUES (?1, ?2, 0, ?3)`, h.Model, tenancy.NewID(), int64(forever)); err != nil {
 			return err
 		}
-		if err := c.change(ctx, `INSERT OR REPLACE INTO "_event.made" VALUES (?1, ?2)`, h.Model, made(h.DDL)); err != nil {
+		if err := c.change(ctx, `INSERT OR REPLACE INTO "_event.made" VALUES (?1, ?2)`, h.Model, database.Made(h.DDL)); err != nil {
 			return err
 		}
 	}
@@ -153,7 +145,7 @@ func (d *driver) unfit(ctx context.Context, f *file, c *conn, handlers []databas
 		return err
 	}
 	for model, from := range handled {
-		if slices.ContainsFunc(handlers, func(h database.Handler) bool { return h.Model == model && from == made(h.DDL) }) {
+		if slices.ContainsFunc(handlers, func(h database.Handler) bool { return h.Model == model && from == database.Made(h.DDL) }) {
 			continue
 		}
 		if err := dropTriggers(ctx, c, sqlite.TriggerPrefix(model)); err != nil {
